@@ -1,0 +1,736 @@
+package ugraph
+
+import "fmt"
+
+func inferConst(c *inference) error {
+	dt, err := ParseDType(c.attrs.Word("dtype", ""))
+	if err != nil {
+		return err
+	}
+	v := c.attrs.Num("value", Int(0))
+	if err := CheckLiteral(v, dt); err != nil {
+		return err
+	}
+	return c.result(dt, nil, nil)
+}
+
+// CheckLiteral checks that a literal is a value that type dt can hold approximately: no fraction
+// beside integers, nothing finite beyond the type's range.
+func CheckLiteral(v Number, dt DType) error {
+	if dt.IsInt() || dt.IsBool() {
+		if v.IsInf() != 0 || !v.Rat().IsInt() {
+			return fmt.Errorf("%s beside a tensor of %s", v, dt)
+		}
+		n, ok := v.IsInt()
+		if lo, hi := dt.Min(), dt.Max(); !ok || dt != I64 && (float64(n) < lo || float64(n) > hi) {
+			return fmt.Errorf("%s is beyond the range of %s", v, dt)
+		}
+		return nil
+	}
+	if v.IsInf() != 0 {
+		if dt == F8E4M3 {
+			return fmt.Errorf("f8e4m3 has no infinity")
+		}
+		return nil
+	}
+	if f := v.Float64(); f > dt.Max() || f < -dt.Max() {
+		return fmt.Errorf("%s is beyond the range of %s", v, dt)
+	}
+	return nil
+}
+
+func inferIota(c *inference) error {
+	n, _ := c.attrs.Get("n")
+	return c.result(I32, []Dim{n.Dims[0]}, nil)
+}
+
+func inferMatMul(c *inference) error {
+	a, b := c.args[0], c.args[1]
+	if a.Rank() < 2 || b.Rank() < 2 {
+		return fmt.Errorf("needs two axes or more, got %s and %s", a, b)
+	}
+	if a.DType != b.DType || a.DType.IsBool() {
+		return fmt.Errorf("operands must have one numeric type, got %s and %s", a, b)
+	}
+	am, ak := a.Rank()-2, a.Rank()-1
+	if c.attrs.Flag("transpose_a") {
+		am, ak = ak, am
+	}
+	bk, bn := b.Rank()-2, b.Rank()-1
+	if c.attrs.Flag("transpose_b") {
+		bk, bn = bn, bk
+	}
+	if a.Shape[ak] != b.Shape[bk] {
+		return fmt.Errorf("contracts %s with %s in %s and %s", a.Shape[ak], b.Shape[bk], a, b)
+	}
+	batch := func(t Type) Type {
+		u := Type{Shape: t.Shape[:t.Rank()-2]}
+		if t.Cuts != nil {
+			u.Cuts = t.Cuts[:t.Rank()-2]
+		}
+		return u
+	}
+	lead, err := broadcastTypes([]Type{batch(a), batch(b)})
+	if err != nil {
+		return err
+	}
+	shape := append(append([]Dim{}, lead.Shape...), a.Shape[am], b.Shape[bn])
+	cuts := append(append([]Cut{}, lead.Cuts...), a.Cut(am), b.Cut(bn))
+	for len(cuts) < len(shape) {
+		cuts = append(make([]Cut, 1), cuts...)
+	}
+	if a.Cut(ak) != b.Cut(bk) && (a.Cuts != nil || b.Cuts != nil) {
+		// Contracted axes that were cut differently: the result is not a tile of anything regular.
+		cuts[len(cuts)-1].Irregular = true
+	}
+	return c.result(a.DType, shape, cuts)
+}
+
+func inferSameFloat(c *inference) error {
+	x := c.args[0]
+	if !x.DType.IsFloat() {
+		return fmt.Errorf("needs a floating-point operand, got %s", x)
+	}
+	if a, ok := c.attrs.Get("axis"); ok {
+		n, _ := a.Number.IsInt()
+		if _, err := NormalAxis(n, x.Rank()); err != nil {
+			return err
+		}
+	} else if c.op.Info().Class == Composite && x.Rank() == 0 {
+		return fmt.Errorf("needs an axis, got a scalar")
+	}
+	if w, ok := c.attrs.Get("approximate"); ok && w.Word != "none" && w.Word != "tanh" {
+		return fmt.Errorf("approximate=%s; have none, tanh", w.Word)
+	}
+	return c.result(x.DType, x.Shape, x.Cuts)
+}
+
+func inferSameNumeric(c *inference) error {
+	x := c.args[0]
+	if x.DType.IsBool() {
+		return fmt.Errorf("needs a numeric operand, got %s", x)
+	}
+	if c.op == OpClamp {
+		lo, hasLo := c.attrs.Get("min")
+		hi, hasHi := c.attrs.Get("max")
+		if !hasLo && !hasHi {
+			return fmt.Errorf("needs min= or max=")
+		}
+		for _, a := range []Attr{lo, hi} {
+			if a.Kind != 0 {
+				if err := CheckLiteral(a.Number, x.DType); err != nil {
+					return err
+				}
+			}
+		}
+		if hasLo && hasHi && lo.Number.Cmp(hi.Number) > 0 {
+			return fmt.Errorf("min=%s is greater than max=%s", lo.Number, hi.Number)
+		}
+	}
+	return c.result(x.DType, x.Shape, x.Cuts)
+}
+
+func inferCast(c *inference) error {
+	dt, err := ParseDType(c.attrs.Word("to", ""))
+	if err != nil {
+		return err
+	}
+	return c.result(dt, c.args[0].Shape, c.args[0].Cuts)
+}
+
+// pair broadcasts the operands and checks that they have one element type.
+func (c *inference) pair() (Type, error) {
+	a, b := c.args[0], c.args[1]
+	if a.DType != b.DType {
+		return Type{}, fmt.Errorf("operands must have one element type, got %s and %s (cast(x, to=%s) changes it)", a, b, a.DType)
+	}
+	t, err := broadcastTypes(c.args[:2])
+	t.DType = a.DType
+	return t, err
+}
+
+func inferArith(c *inference) error {
+	t, err := c.pair()
+	if err != nil {
+		return err
+	}
+	if t.DType.IsBool() {
+		return fmt.Errorf("needs numeric operands, got bool")
+	}
+	return c.result(t.DType, t.Shape, t.Cuts)
+}
+
+func inferFloatBinary(c *inference) error {
+	t, err := c.pair()
+	if err != nil {
+		return err
+	}
+	if !t.DType.IsFloat() {
+		return fmt.Errorf("needs floating-point operands, got %s", t.DType)
+	}
+	return c.result(t.DType, t.Shape, t.Cuts)
+}
+
+func inferCompare(c *inference) error {
+	t, err := c.pair()
+	if err != nil {
+		return err
+	}
+	return c.result(Bool, t.Shape, t.Cuts)
+}
+
+func inferBits(c *inference) error {
+	if len(c.args) == 1 {
+		x := c.args[0]
+		if x.DType.IsFloat() {
+			return fmt.Errorf("needs bool or integers, got %s", x)
+		}
+		return c.result(x.DType, x.Shape, x.Cuts)
+	}
+	t, err := c.pair()
+	if err != nil {
+		return err
+	}
+	if t.DType.IsFloat() {
+		return fmt.Errorf("needs bool or integers, got %s", t.DType)
+	}
+	return c.result(t.DType, t.Shape, t.Cuts)
+}
+
+func inferShift(c *inference) error {
+	t, err := c.pair()
+	if err != nil {
+		return err
+	}
+	if !t.DType.IsInt() {
+		return fmt.Errorf("needs integers, got %s", t.DType)
+	}
+	return c.result(t.DType, t.Shape, t.Cuts)
+}
+
+func inferPopcount(c *inference) error {
+	x := c.args[0]
+	if !x.DType.IsInt() {
+		return fmt.Errorf("needs integers, got %s", x)
+	}
+	return c.result(x.DType, x.Shape, x.Cuts)
+}
+
+func inferWhere(c *inference) error {
+	if c.args[0].DType != Bool {
+		return fmt.Errorf("the condition must be bool, got %s", c.args[0])
+	}
+	if c.args[1].DType != c.args[2].DType {
+		return fmt.Errorf("both choices must have one element type, got %s and %s", c.args[1], c.args[2])
+	}
+	t, err := broadcastTypes(c.args)
+	if err != nil {
+		return err
+	}
+	return c.result(c.args[1].DType, t.Shape, t.Cuts)
+}
+
+func inferUniform(c *inference) error {
+	if c.args[0].DType != I32 || c.args[1].DType != I32 {
+		return fmt.Errorf("seed and index must be i32, got %s and %s", c.args[0], c.args[1])
+	}
+	t, err := broadcastTypes(c.args)
+	if err != nil {
+		return err
+	}
+	return c.result(F32, t.Shape, t.Cuts)
+}
+
+// drop returns shape and cuts without the given axes, or with extent 1 in their place.
+func drop(t Type, axes []int, keep bool) ([]Dim, []Cut) {
+	gone := map[int]bool{}
+	for _, a := range axes {
+		gone[a] = true
+	}
+	shape, cuts := []Dim{}, []Cut{}
+	for i, d := range t.Shape {
+		switch {
+		case !gone[i]:
+			shape, cuts = append(shape, d), append(cuts, t.Cut(i))
+		case keep:
+			shape, cuts = append(shape, D(1)), append(cuts, Cut{})
+		}
+	}
+	return shape, cuts
+}
+
+func inferReduce(c *inference) error {
+	x := c.args[0]
+	axes, err := ReduceAxes(c.attrs, x.Rank())
+	if err != nil {
+		return err
+	}
+	dt := x.DType
+	switch c.op {
+	case OpSum:
+		if dt.IsBool() {
+			dt = I32
+		}
+	case OpMean:
+		if !dt.IsFloat() {
+			return fmt.Errorf("needs a floating-point operand, got %s", x)
+		}
+	case OpArgmax:
+		if _, given := c.attrs.Get("axis"); given && len(axes) != 1 {
+			return fmt.Errorf("takes one axis")
+		}
+		dt = I32
+		fallthrough
+	default:
+		if x.DType.IsBool() {
+			return fmt.Errorf("needs a numeric operand, got %s", x)
+		}
+	}
+	shape, cuts := drop(x, axes, c.attrs.Flag("keepdims"))
+	return c.result(dt, shape, cuts)
+}
+
+func inferLogSumExp(c *inference) error {
+	x := c.args[0]
+	if !x.DType.IsFloat() {
+		return fmt.Errorf("needs a floating-point operand, got %s", x)
+	}
+	axis, err := NormalAxis(c.attrs.Int("axis", -1), x.Rank())
+	if err != nil {
+		return err
+	}
+	shape, cuts := drop(x, []int{axis}, c.attrs.Flag("keepdims"))
+	return c.result(x.DType, shape, cuts)
+}
+
+func inferNorm(c *inference) error {
+	x := c.args[0]
+	if !x.DType.IsFloat() {
+		return fmt.Errorf("needs a floating-point operand, got %s", x)
+	}
+	if _, err := NormalAxis(c.attrs.Int("axis", -1), x.Rank()); err != nil {
+		return err
+	}
+	if e := c.attrs.Num("eps", Int(0)); e.IsInf() != 0 || e.Rat().Sign() < 0 {
+		return fmt.Errorf("eps=%s must be finite and not negative", e)
+	}
+	for _, w := range c.args[1:] {
+		if w.DType != x.DType {
+			return fmt.Errorf("weight and bias must have the operand's element type %s, got %s", x.DType, w)
+		}
+		t, err := broadcastTypes([]Type{x, w})
+		if err != nil {
+			return err
+		}
+		if !SameShape(t.Shape, x.Shape) {
+			return fmt.Errorf("%s does not broadcast to %s", w, x)
+		}
+	}
+	return c.result(x.DType, x.Shape, x.Cuts)
+}
+
+func inferRope(c *inference) error {
+	x, pos := c.args[0], c.args[1]
+	if !x.DType.IsFloat() || x.Rank() < 1 {
+		return fmt.Errorf("needs a floating-point operand with an axis, got %s", x)
+	}
+	if pos.DType != I32 {
+		return fmt.Errorf("position must be i32, got %s", pos)
+	}
+	if n, ok := x.Shape[x.Rank()-1].Const(); ok && n%2 != 0 {
+		return fmt.Errorf("the last axis must be even, got %s", x)
+	}
+	if s := c.attrs.Word("style", "half"); s != "half" && s != "interleaved" {
+		return fmt.Errorf("style=%s; have half, interleaved", s)
+	}
+	lead := Type{Shape: x.Shape[:x.Rank()-1]}
+	if t, err := broadcastTypes([]Type{lead, {Shape: pos.Shape}}); err != nil || !SameShape(t.Shape, lead.Shape) {
+		return fmt.Errorf("position %s does not broadcast to %s without its last axis", pos, x)
+	}
+	return c.result(x.DType, x.Shape, x.Cuts)
+}
+
+func inferAttention(c *inference) error {
+	q, k, v := c.args[0], c.args[1], c.args[2]
+	if q.Rank() < 3 || k.Rank() != q.Rank() || v.Rank() != q.Rank() {
+		return fmt.Errorf("q (…, Hq, T, d), k and v (…, Hkv, S, d) must have the same three or more axes, got %s, %s, %s", q, k, v)
+	}
+	if !q.DType.IsFloat() || k.DType != q.DType || v.DType != q.DType {
+		return fmt.Errorf("q, k and v must have one floating-point type, got %s, %s, %s", q, k, v)
+	}
+	r := q.Rank()
+	for i := 0; i < r-3; i++ {
+		if q.Shape[i] != k.Shape[i] || q.Shape[i] != v.Shape[i] {
+			return fmt.Errorf("leading axes differ: %s, %s, %s", q, k, v)
+		}
+	}
+	hq, okq := q.Shape[r-3].Const()
+	hk, okk := k.Shape[r-3].Const()
+	if k.Shape[r-3] != v.Shape[r-3] || okq && okk && hq%hk != 0 || (!okq || !okk) && q.Shape[r-3] != k.Shape[r-3] {
+		return fmt.Errorf("the %s query heads must be a multiple of the %s key heads, and key and value heads equal", q.Shape[r-3], k.Shape[r-3])
+	}
+	if q.Shape[r-1] != k.Shape[r-1] || k.Shape[r-2] != v.Shape[r-2] {
+		return fmt.Errorf("q and k must agree in d, k and v in S: %s, %s, %s", q, k, v)
+	}
+	shape := append(append([]Dim{}, q.Shape[:r-1]...), v.Shape[r-1])
+	if len(c.args) == 4 {
+		m := c.args[3]
+		if m.DType != Bool && m.DType != q.DType {
+			return fmt.Errorf("the mask must be bool or %s, got %s", q.DType, m)
+		}
+		scores := append(append([]Dim{}, q.Shape[:r-1]...), k.Shape[r-2])
+		if t, err := broadcastTypes([]Type{{Shape: scores}, {Shape: m.Shape}}); err != nil || !SameShape(t.Shape, scores) {
+			return fmt.Errorf("mask %s does not broadcast to %s", m, ShapeString(scores))
+		}
+	}
+	return c.result(q.DType, shape, nil)
+}
+
+func inferTranspose(c *inference) error {
+	x := c.args[0]
+	perm, err := Perm(c.attrs, x.Rank())
+	if err != nil {
+		return err
+	}
+	shape, cuts := make([]Dim, len(perm)), make([]Cut, len(perm))
+	for i, p := range perm {
+		shape[i], cuts[i] = x.Shape[p], x.Cut(p)
+	}
+	return c.result(x.DType, shape, cuts)
+}
+
+// Perm returns the permutation of a transpose: perm=, or the axes reversed.
+func Perm(attrs Attrs, rank int) ([]int, error) {
+	a, ok := attrs.Get("perm")
+	out := make([]int, rank)
+	if !ok {
+		for i := range out {
+			out[i] = rank - 1 - i
+		}
+		return out, nil
+	}
+	seen := make([]bool, rank)
+	if len(a.Ints) != rank {
+		return nil, fmt.Errorf("perm=%s needs %d axes", a.Value(), rank)
+	}
+	for i, v := range a.Ints {
+		x, err := NormalAxis(v, rank)
+		if err != nil {
+			return nil, err
+		}
+		if seen[x] {
+			return nil, fmt.Errorf("perm=%s names axis %d twice", a.Value(), v)
+		}
+		seen[x], out[i] = true, x
+	}
+	return out, nil
+}
+
+func inferReshape(c *inference) error {
+	x := c.args[0]
+	a, _ := c.attrs.Get("shape")
+	shape, err := ReshapeTo(x.Shape, a.Dims)
+	if err != nil {
+		return err
+	}
+	return c.result(x.DType, shape, reshapeCuts(x, shape))
+}
+
+// ReshapeTo resolves a reshape's target against the operand's shape, finding the -1.
+func ReshapeTo(from, to []Dim) ([]Dim, error) {
+	hole := -1
+	for i, d := range to {
+		if d.Is(-1) {
+			if hole >= 0 {
+				return nil, fmt.Errorf("shape=%s has two -1", ShapeString(to))
+			}
+			hole = i
+		} else if n, ok := d.Const(); ok && n < 1 {
+			return nil, fmt.Errorf("shape=%s has an extent below 1", ShapeString(to))
+		}
+	}
+	out := append([]Dim{}, to...)
+	if hole < 0 {
+		if Elements(from) != Elements(to) {
+			return nil, fmt.Errorf("%s has %s elements, %s has %s", ShapeString(from), Elements(from), ShapeString(to), Elements(to))
+		}
+		return out, nil
+	}
+	// Cancel equal extents, then divide what is left by a number.
+	left := append([]Dim{}, from...)
+	div := int64(1)
+	for i, d := range to {
+		if i == hole {
+			continue
+		}
+		found := false
+		for j, e := range left {
+			if e == d {
+				left = append(left[:j], left[j+1:]...)
+				found = true
+				break
+			}
+		}
+		if found {
+			continue
+		}
+		n, ok := d.Const()
+		if !ok {
+			return nil, fmt.Errorf("cannot find the -1 of shape=%s for %s", ShapeString(to), ShapeString(from))
+		}
+		if div, ok = mulInt(div, n); !ok {
+			return nil, fmt.Errorf("shape=%s overflows", ShapeString(to))
+		}
+	}
+	d, ok := Elements(left).Div(div)
+	if !ok {
+		return nil, fmt.Errorf("shape=%s does not divide %s", ShapeString(to), ShapeString(from))
+	}
+	out[hole] = d
+	return out, nil
+}
+
+// reshapeCuts carries a cut over where its axis stays whole; other cuts become irregular.
+func reshapeCuts(x Type, shape []Dim) []Cut {
+	cuts := make([]Cut, len(shape))
+	lost := false
+	i, j := 0, 0
+	for i < x.Rank() || j < len(shape) {
+		if i < x.Rank() && j < len(shape) && x.Shape[i] == shape[j] && Elements(x.Shape[i:]) == Elements(shape[j:]) {
+			cuts[j] = x.Cut(i)
+			i, j = i+1, j+1
+			continue
+		}
+		// Axes of extent 1 come and go; anything else is merged or split.
+		switch {
+		case j < len(shape) && shape[j].Is(1):
+			j++
+		case i < x.Rank() && x.Shape[i].Is(1):
+			lost = lost || x.Cut(i).IsCut()
+			i++
+		default:
+			for ; i < x.Rank(); i++ {
+				lost = lost || x.Cut(i).IsCut()
+			}
+			j = len(shape)
+		}
+	}
+	if lost && len(cuts) > 0 {
+		cuts[len(cuts)-1].Irregular = true
+	}
+	return cuts
+}
+
+func inferBroadcast(c *inference) error {
+	x := c.args[0]
+	a, _ := c.attrs.Get("shape")
+	target := Type{Shape: a.Dims}
+	t, err := broadcastTypes([]Type{x, target})
+	if err != nil {
+		return err
+	}
+	if !SameShape(t.Shape, a.Dims) {
+		return fmt.Errorf("%s does not broadcast to %s", x, ShapeString(a.Dims))
+	}
+	cuts := make([]Cut, len(a.Dims))
+	for i := range x.Shape {
+		j := i + len(a.Dims) - x.Rank()
+		if x.Shape[i] == a.Dims[j] {
+			cuts[j] = x.Cut(i)
+		} else if x.Cut(i).IsCut() {
+			cuts[j].Irregular = true
+		}
+	}
+	return c.result(x.DType, a.Dims, cuts)
+}
+
+func inferConcat(c *inference) error {
+	x := c.args[0]
+	axis, err := NormalAxis(c.attrs.Int("axis", 0), x.Rank())
+	if err != nil {
+		return err
+	}
+	shape := append([]Dim{}, x.Shape...)
+	cuts := append(make([]Cut, 0), x.Cuts...)
+	if len(cuts) == 0 {
+		cuts = make([]Cut, len(shape))
+	}
+	for _, y := range c.args[1:] {
+		if y.DType != x.DType || y.Rank() != x.Rank() {
+			return fmt.Errorf("operands must agree in element type and number of axes, got %s and %s", x, y)
+		}
+		for i := range shape {
+			switch {
+			case i == axis:
+				shape[i] = shape[i].Add(y.Shape[i])
+			case y.Shape[i] != shape[i]:
+				return fmt.Errorf("operands must agree but for axis %d, got %s and %s", axis, x, y)
+			case cuts[i] != y.Cut(i):
+				cuts[i] = Cut{Extent: shape[i], Irregular: true}
+			}
+		}
+		if y.Cut(axis).IsCut() {
+			cuts[axis].Irregular = true
+		}
+	}
+	if len(c.args) > 1 && cuts[axis].IsCut() {
+		cuts[axis] = Cut{Extent: shape[axis], Irregular: true}
+	}
+	return c.result(x.DType, shape, cuts)
+}
+
+func inferSplit(c *inference) error {
+	x := c.args[0]
+	axis, err := NormalAxis(c.attrs.Int("axis", 0), x.Rank())
+	if err != nil {
+		return err
+	}
+	parts := c.attrs.Int("parts", 0)
+	if parts < 1 || parts > 1<<16 {
+		return fmt.Errorf("parts=%d must be 1 to 65536", parts)
+	}
+	d, ok := x.Shape[axis].Div(parts)
+	if !ok {
+		return fmt.Errorf("parts=%d does not divide the extent %s of axis %d", parts, x.Shape[axis], axis)
+	}
+	for p := int64(0); p < parts; p++ {
+		shape := append([]Dim{}, x.Shape...)
+		shape[axis] = d
+		cuts := append([]Cut{}, x.Cuts...)
+		if len(cuts) > 0 && cuts[axis].IsCut() && parts > 1 {
+			cuts[axis] = Cut{Extent: d, Irregular: true}
+		}
+		if err := c.result(x.DType, shape, cuts); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func inferSlice(c *inference) error {
+	x := c.args[0]
+	axis, err := NormalAxis(c.attrs.Int("axis", 0), x.Rank())
+	if err != nil {
+		return err
+	}
+	start, end, err := SliceBounds(c.attrs, x.Shape[axis])
+	if err != nil {
+		return err
+	}
+	shape := append([]Dim{}, x.Shape...)
+	shape[axis] = end.Sub(start)
+	if n, ok := shape[axis].Const(); ok && n < 1 {
+		return fmt.Errorf("empty: from %s to %s of an axis of extent %s", start, end, x.Shape[axis])
+	}
+	cuts := append([]Cut{}, x.Cuts...)
+	if len(cuts) > 0 && cuts[axis].IsCut() && shape[axis] != x.Shape[axis] {
+		cuts[axis] = Cut{Extent: shape[axis], Irregular: true}
+	}
+	return c.result(x.DType, shape, cuts)
+}
+
+// SliceBounds resolves start= and end= against the extent: negative ones count from the end and
+// both are clipped. On a symbolic extent a positive end is refused, since clipping is not a polynomial.
+func SliceBounds(attrs Attrs, extent Dim) (start, end Dim, err error) {
+	s := attrs.Int("start", 0)
+	e, hasEnd := attrs.Get("end")
+	en, _ := e.Number.IsInt()
+	if n, ok := extent.Const(); ok {
+		clip := func(v int64) int64 {
+			if v < 0 {
+				v += n
+			}
+			return max(0, min(n, v))
+		}
+		if !hasEnd {
+			return D(clip(s)), D(n), nil
+		}
+		return D(clip(s)), D(clip(en)), nil
+	}
+	start, end = D(s), extent
+	if s < 0 {
+		start = extent.Add(D(s))
+	}
+	if hasEnd {
+		if en >= 0 {
+			return start, end, fmt.Errorf("end=%d on an axis of symbolic extent %s: use a negative end or none", en, extent)
+		}
+		end = extent.Add(D(en))
+	}
+	return start, end, nil
+}
+
+func inferGather(c *inference) error {
+	x, idx := c.args[0], c.args[1]
+	axis, err := NormalAxis(c.attrs.Int("axis", 0), x.Rank())
+	if err != nil {
+		return err
+	}
+	if !idx.DType.IsInt() {
+		return fmt.Errorf("the index must be an integer tensor, got %s", idx)
+	}
+	shape := append(append(append([]Dim{}, x.Shape[:axis]...), idx.Shape...), x.Shape[axis+1:]...)
+	var cuts []Cut
+	for i := 0; i < axis; i++ {
+		cuts = append(cuts, x.Cut(i))
+	}
+	for i := range idx.Shape {
+		cuts = append(cuts, idx.Cut(i))
+	}
+	for i := axis + 1; i < x.Rank(); i++ {
+		cuts = append(cuts, x.Cut(i))
+	}
+	if x.Cut(axis).IsCut() && len(cuts) > 0 {
+		cuts[len(cuts)-1].Irregular = true
+	}
+	return c.result(x.DType, shape, cuts)
+}
+
+func inferScatterAdd(c *inference) error {
+	x, idx, y := c.args[0], c.args[1], c.args[2]
+	axis, err := NormalAxis(c.attrs.Int("axis", 0), x.Rank())
+	if err != nil {
+		return err
+	}
+	if !idx.DType.IsInt() {
+		return fmt.Errorf("the index must be an integer tensor, got %s", idx)
+	}
+	want := append(append(append([]Dim{}, x.Shape[:axis]...), idx.Shape...), x.Shape[axis+1:]...)
+	if y.DType != x.DType || !SameShape(y.Shape, want) || x.DType.IsBool() {
+		return fmt.Errorf("y must be %s%s, got %s", x.DType, ShapeString(want), y)
+	}
+	cuts := append([]Cut{}, x.Cuts...)
+	for i := range cuts {
+		if x.Cut(i).IsCut() {
+			cuts[i].Irregular = true
+		}
+	}
+	return c.result(x.DType, x.Shape, cuts)
+}
+
+func inferTopK(c *inference) error {
+	x := c.args[0]
+	axis, err := NormalAxis(c.attrs.Int("axis", -1), x.Rank())
+	if err != nil {
+		return err
+	}
+	k := c.attrs.Int("k", 0)
+	if n, ok := x.Shape[axis].Const(); k < 1 || ok && k > n {
+		return fmt.Errorf("k=%d must be 1 to the extent %s", k, x.Shape[axis])
+	}
+	if x.DType.IsBool() {
+		return fmt.Errorf("needs a numeric operand, got %s", x)
+	}
+	shape := append([]Dim{}, x.Shape...)
+	shape[axis] = D(k)
+	cuts := append([]Cut{}, x.Cuts...)
+	if len(cuts) > 0 {
+		if cuts[axis].IsCut() {
+			cuts[axis].Irregular = true
+		}
+	}
+	if err := c.result(x.DType, shape, cuts); err != nil {
+		return err
+	}
+	return c.result(I32, append([]Dim{}, shape...), append([]Cut{}, cuts...))
+}
