@@ -1,0 +1,141 @@
+package kernel
+
+import "unsafe"
+
+// packTransM is the number of rows of A from which packing a transposed B pays.
+const packTransM = 6
+
+// product is a matrix product whose B is still to be given: C[m×n] (+)= A·B with element (i,p) of A
+// at a[i·ars+p·acs].
+type product struct {
+	c          []float32
+	ldc        int
+	a          []float32
+	ars, acs   int
+	m, n, k    int
+	accumulate bool
+}
+
+// newProduct checks the sizes of C and A; it settles products without elements or terms and then
+// returns false.
+func newProduct(c []float32, ldc int, a []float32, lda int, transA bool, m, n, k int, accumulate bool) (product, bool) {
+	if m <= 0 || n <= 0 {
+		return product{}, false
+	}
+	_ = c[(m-1)*ldc+n-1]
+	if k <= 0 {
+		if !accumulate {
+			for i := range m {
+				clear(c[i*ldc : i*ldc+n])
+			}
+		}
+		return product{}, false
+	}
+	p := product{c: c, ldc: ldc, a: a, ars: lda, acs: 1, m: m, n: n, k: k, accumulate: accumulate}
+	if transA {
+		p.ars, p.acs = 1, lda
+	}
+	_ = a[(m-1)*p.ars+(k-1)*p.acs]
+	return p, true
+}
+
+// direct computes the product reading A and B where they lie: panel j/16 of B begins panelStride
+// elements after the one before, rows within it are ldb apart. Each panel is read once from memory:
+// while the rows of A pass over blockK rows of it, the next ones are prefetched.
+func (p *product) direct(weights int, b unsafe.Pointer, panelStride, ldb int) {
+	size := weightSize[weights]
+	groups := (p.m + microRows - 1) / microRows
+	lineStep := 0
+	if ldb == PanelCols {
+		lineStep = int(PanelCols*size) / groups
+	}
+	for j := 0; j < p.n; j += PanelCols {
+		cols := min(PanelCols, p.n-j)
+		panel := unsafe.Add(b, uintptr(j/PanelCols*panelStride)*size)
+		for k0 := 0; k0 < p.k; k0 += blockK {
+			kb := min(blockK, p.k-k0)
+			block := unsafe.Add(panel, uintptr(k0*ldb)*size)
+			next := block
+			if ldb == PanelCols {
+				next = unsafe.Add(block, uintptr(kb*ldb)*size)
+			}
+			for i, rows := 0, 0; i < p.m; i += rows {
+				rows = groupRows(p.m, i)
+				active.tile(weights, &p.c[i*p.ldc+j], p.ldc, &p.a[i*p.ars+k0*p.acs], p.ars, p.acs,
+					block, ldb, kb, rows, cols, p.accumulate || k0 > 0, next, lineStep)
+				next = unsafe.Add(next, kb*lineStep)
+			}
+		}
+	}
+}
+
+// tile computes rows×cols of C, cols at most one panel.
+func (t *table) tile(weights int, c *float32, ldc int, a *float32, ars, acs int, b unsafe.Pointer, ldb, k, rows, cols int,
+	accumulate bool, pf unsafe.Pointer, pfStep int) {
+	if cols == PanelCols {
+		t.micro[weights][rows](c, ldc, a, ars, acs, b, ldb, k, cols, accumulate, pf, pfStep)
+		return
+	}
+	const half = PanelCols / 2
+	t.edge[weights][rows](c, ldc, a, ars, acs, b, ldb, k, min(cols, half), accumulate, pf, pfStep)
+	if cols > half {
+		c = (*float32)(unsafe.Add(unsafe.Pointer(c), half*4))
+		b = unsafe.Add(b, half*weightSize[weights])
+		t.edge[weights][rows](c, ldc, a, ars, acs, b, ldb, k, cols-half, accumulate, pf, 0)
+	}
+}
+
+// panelFunc returns rows k0 … k0+k−1 of columns j … j+cols−1 of B as a packed panel; it writes them
+// to dst, if it has to, when fill is set, and finds them there otherwise.
+type panelFunc func(dst []float32, k0, k, j, cols int, fill bool) []float32
+
+// blocked computes the product by blocks that stay in the caches.
+func (p *product) blocked(scratch []float32, panel panelFunc) {
+	packedA, packedB := scratch[:scratchA(p.m, p.k)], scratch[scratchA(p.m, p.k):]
+	for j0 := 0; j0 < p.n; j0 += blockN {
+		nb := min(blockN, p.n-j0)
+		for k0 := 0; k0 < p.k; k0 += blockK {
+			kb := min(blockK, p.k-k0)
+			for i0 := 0; i0 < p.m; i0 += blockM {
+				mb := min(blockM, p.m-i0)
+				if len(packedA) > 0 {
+					packA(packedA, p.a, p.ars, p.acs, i0, mb, k0, kb)
+				}
+				for j := 0; j < nb; j += PanelCols {
+					cols := min(PanelCols, nb-j)
+					b := panel(packedB[j*kb:(j+PanelCols)*kb], k0, kb, j0+j, cols, i0 == 0)
+					p.column(packedA, b, i0, mb, j0+j, cols, k0, kb)
+				}
+			}
+		}
+	}
+}
+
+// column computes one panel's columns of mb rows of C for one block of terms.
+func (p *product) column(packedA, b []float32, i0, mb, j, cols, k0, kb int) {
+	accumulate := p.accumulate || k0 > 0
+	panel := unsafe.Pointer(&b[0])
+	for i, rows := 0, 0; i < mb; i += rows {
+		rows = groupRows(mb, i)
+		a, ars, acs := &p.a[(i0+i)*p.ars+k0*p.acs], p.ars, p.acs
+		if len(packedA) > 0 {
+			a, ars, acs = &packedA[i*kb], 1, rows
+		}
+		active.tile(weightsF32, &p.c[(i0+i)*p.ldc+j], p.ldc, a, ars, acs, panel, PanelCols, kb, rows, cols, accumulate, panel, 0)
+	}
+}
+
+// dotRows computes the product of few rows with a transposed B, whose rows are ldb apart, as dot
+// products: packing B would cost more than the product.
+func (p *product) dotRows(b []float32, ldb int) {
+	for i := range p.m {
+		a, c := p.a[i*p.ars:i*p.ars+p.k], p.c[i*p.ldc:i*p.ldc+p.n]
+		for j := range c {
+			d := Dot(a, b[j*ldb:])
+			if p.accumulate {
+				d += c[j]
+			}
+			c[j] = d
+		}
+	}
+}

@@ -1,0 +1,100 @@
+package kernel
+
+// UnaryOp is an elementwise function of one operand.
+type UnaryOp uint8
+
+// The unary operations. The error of each level is in the table unaryRows.
+const (
+	Exp UnaryOp = iota
+	Log
+	Sqrt
+	Rsqrt
+	Square
+	Abs
+	Neg
+	Sign
+	Reciprocal
+	Floor
+	Sin
+	Cos
+	Tanh
+	Erf
+	Sigmoid
+	Silu
+	Relu
+	Gelu     // x·(1+erf(x/√2))/2
+	GeluTanh // x·(1+tanh(√(2/π)·(x+0.044715·x³)))/2
+	numUnary
+)
+
+// String is the operation's name in the .ug language.
+func (op UnaryOp) String() string {
+	if op < numUnary {
+		return unaryRows[op].name
+	}
+	return "unary?"
+}
+
+// UnaryOps lists the unary operations in the order of their declaration.
+func UnaryOps() []UnaryOp {
+	ops := make([]UnaryOp, numUnary)
+	for i := range ops {
+		ops[i] = UnaryOp(i)
+	}
+	return ops
+}
+
+// UnaryOpByName returns the operation that the .ug language calls name; gelu's two forms are "gelu"
+// and "gelu_tanh".
+func UnaryOpByName(name string) (UnaryOp, bool) {
+	for i, row := range unaryRows {
+		if row.name == name {
+			return UnaryOp(i), true
+		}
+	}
+	return 0, false
+}
+
+// BinaryOp is an elementwise function of two operands.
+type BinaryOp uint8
+
+// The binary operations. All are rounded once (IEEE 754); Maximum and Minimum are NaN where either
+// operand is, and which zero they return of two is not specified.
+const (
+	Add BinaryOp = iota
+	Sub
+	Mul
+	Div
+	Maximum
+	Minimum
+	numBinary
+)
+
+var binaryNames = [numBinary]string{"add", "sub", "mul", "div", "maximum", "minimum"}
+
+// String is the operation's name in the .ug language.
+func (op BinaryOp) String() string {
+	if op < numBinary {
+		return binaryNames[op]
+	}
+	return "binary?"
+}
+
+// BinaryOps lists the binary operations in the order of their declaration.
+func BinaryOps() []BinaryOp {
+	ops := make([]BinaryOp, numBinary)
+	for i := range ops {
+		ops[i] = BinaryOp(i)
+	}
+	return ops
+}
+
+// BinaryOpByName returns the operation that the .ug language calls name.
+func BinaryOpByName(name string) (BinaryOp, bool) {
+	for i, n := range binaryNames {
+		if n == name {
+			return BinaryOp(i), true
+		}
+	}
+	return 0, false
+}

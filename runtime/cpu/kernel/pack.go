@@ -1,0 +1,86 @@
+package kernel
+
+// PanelCols is the width of a panel of packed B.
+const PanelCols = 16
+
+// PackedLen is the number of elements of a packed k×n matrix: its columns rounded up to whole
+// panels.
+func PackedLen(k, n int) int { return (n + PanelCols - 1) / PanelCols * PanelCols * k }
+
+// PackB writes the k×n matrix B to dst in panels of PanelCols columns: panel p holds columns 16p …
+// 16p+15 as k rows of 16, missing columns as zeros, and begins at dst[p·16·k]. A range of columns
+// that begins at a multiple of 16 is therefore a range of the packed form. B is given as k rows of n
+// elements ldb apart, or, with trans, as n rows of k elements. dst has PackedLen(k, n) elements.
+func PackB(dst, b []float32, k, n, ldb int, trans bool) {
+	for j := 0; j < n; j += PanelCols {
+		packPanel(dst[j*k:(j+PanelCols)*k], b, 0, k, j, min(PanelCols, n-j), ldb, trans)
+	}
+}
+
+// packPanel packs rows k0 … k0+k−1 of columns j … j+cols−1.
+func packPanel(dst, b []float32, k0, k, j, cols, ldb int, trans bool) {
+	if cols < PanelCols {
+		clear(dst)
+	}
+	if trans {
+		Transpose(dst, PanelCols, b[j*ldb+k0:], ldb, cols, k)
+		return
+	}
+	copyPanel(dst, b[k0*ldb+j:], k, cols, ldb)
+}
+
+func copyPanel[T any](dst, b []T, k, cols, ldb int) {
+	if cols < PanelCols {
+		for p := range k {
+			copy(dst[p*PanelCols:p*PanelCols+cols], b[p*ldb:])
+		}
+		return
+	}
+	for p := range k {
+		*(*[PanelCols]T)(dst[p*PanelCols:]) = *(*[PanelCols]T)(b[p*ldb:])
+	}
+}
+
+// PackB16 is PackB for elements of 16 bits (f16 or bf16).
+func PackB16(dst, b []uint16, k, n, ldb int, trans bool) {
+	for j := 0; j < n; j += PanelCols {
+		panel, cols := dst[j*k:(j+PanelCols)*k], min(PanelCols, n-j)
+		if cols < PanelCols {
+			clear(panel)
+		}
+		if trans {
+			transposeScalar(panel, PanelCols, b[j*ldb:], ldb, 0, cols, 0, k)
+		} else {
+			copyPanel(panel, b[j:], k, cols, ldb)
+		}
+	}
+}
+
+// packA packs rows i0 … i0+m−1, columns k0 … k0+k−1 of A, whose element (i,p) is a[i·ars+p·acs],
+// into groups of at most microRows rows, each as k columns of the group's rows.
+func packA(dst, a []float32, ars, acs, i0, m, k0, k int) {
+	for i, rows := 0, 0; i < m; i += rows {
+		rows = groupRows(m, i)
+		src, out := a[(i0+i)*ars+k0*acs:], dst[i*k:(i+rows)*k]
+		switch {
+		case acs == 1:
+			Transpose(out, rows, src, ars, rows, k)
+		default:
+			for p := range k {
+				for r := range rows {
+					out[p*rows+r] = src[p*acs+r*ars]
+				}
+			}
+		}
+	}
+}
+
+// groupRows is the number of rows of the group that begins at row i of m: the groups are as few as
+// microRows allows and differ by at most one row, so that none is much slower than the others.
+func groupRows(m, i int) int {
+	groups := (m + microRows - 1) / microRows
+	if large := m % groups; i >= large*(m/groups+1) {
+		return m / groups
+	}
+	return m/groups + 1
+}
