@@ -170,7 +170,9 @@ func (k *BlockBuilder) Loop(name string, extent Dim, tile int64) {
 }
 
 // LoopParts sets a loop of that many trips, each over an equal part.
-func (k *BlockBuilder) LoopParts(name string, parts int64) { k.g.Loop = &Loop{Name: name, Parts: parts} }
+func (k *BlockBuilder) LoopParts(name string, parts int64) {
+	k.g.Loop = &Loop{Name: name, Parts: parts}
+}
 
 // Arg makes a kernel-level value an input of the block graph and returns the whole tensor there.
 func (k *BlockBuilder) Arg(outer ValueID) ValueID {
