@@ -1,0 +1,128 @@
+package benchcmp
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"text/tabwriter"
+)
+
+// familyError is the probability, over all benchmarks of a comparison, that some interval misses
+// its true ratio.
+const familyError = 0.05
+
+// Row is the comparison of one benchmark.
+type Row struct {
+	Name       string
+	Baseline   int // samples
+	Current    int
+	Speed      Interval // current speed over baseline speed, both relative to the probe; < 1 is slower
+	Regression bool
+}
+
+// Report is the comparison of two runs.
+type Report struct {
+	Rows       []Row // in the order of the current run
+	FailBelow  float64
+	Confidence float64  // of each interval
+	Warnings   []string // what makes the comparison weak: too few samples, another processor
+}
+
+// Regressed tells whether any benchmark became slower: the command's exit 1.
+func (r Report) Regressed() bool {
+	return slices.ContainsFunc(r.Rows, func(row Row) bool { return row.Regression })
+}
+
+// String is the report as a table, with the warnings below it.
+func (r Report) String() string {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "benchmark\tspeed\t%.4g %% interval\tsamples\t\n", 100*r.Confidence)
+	for _, row := range r.Rows {
+		verdict := ""
+		if row.Regression {
+			verdict = fmt.Sprintf("slower than %.3g", r.FailBelow)
+		}
+		fmt.Fprintf(w, "%s\t%.3f\t%.3f to %.3f\t%d / %d\t%s\n",
+			row.Name, row.Speed.Median, row.Speed.Low, row.Speed.High, row.Current, row.Baseline, verdict)
+	}
+	w.Flush()
+	for _, warning := range r.Warnings {
+		fmt.Fprintf(&b, "warning: %s\n", warning)
+	}
+	return b.String()
+}
+
+// MissingError says that the current run has benchmarks which the baseline lacks.
+type MissingError struct{ Names []string }
+
+// Error names them.
+func (e *MissingError) Error() string {
+	return fmt.Sprintf("the baseline has no benchmark %s; record it again with `morgana bench --count N > FILE`",
+		strings.Join(e.Names, ", "))
+}
+
+// Compare compares two outputs of `morgana bench`. A benchmark is a regression if the confidence
+// interval of its speed over the baseline's, each relative to the probes beside it, lies wholly
+// under failBelow (0 < failBelow; 0.95 tolerates 5 %). Errors: a line of either that is no benchmark
+// line where it should be (with its number), no kernels, no probe (ErrNoProbe), and benchmarks
+// that the baseline lacks (*MissingError). What only the baseline has is a warning.
+func Compare(baseline, current []byte, failBelow float64) (Report, error) {
+	if !(failBelow > 0) || math.IsInf(failBelow, 1) {
+		return Report{}, fmt.Errorf("a speed ratio to fail below must be a positive number, not %g", failBelow)
+	}
+	old, err := readRun(baseline, "baseline")
+	if err != nil {
+		return Report{}, err
+	}
+	now, err := readRun(current, "current run")
+	if err != nil {
+		return Report{}, err
+	}
+	var missing []string
+	for _, name := range now.order {
+		if len(old.speed[name]) == 0 {
+			missing = append(missing, name)
+		}
+	}
+	if len(missing) > 0 {
+		return Report{}, &MissingError{missing}
+	}
+	alpha := familyError / float64(len(now.order))
+	report := Report{FailBelow: failBelow, Confidence: 1 - alpha}
+	for _, key := range []string{"cpu", "goos", "goarch"} {
+		if a, b := old.config[key], now.config[key]; a != "" && b != "" && a != b {
+			report.warn("%s is %q now and was %q in the baseline", key, b, a)
+		}
+	}
+	for _, name := range now.order {
+		b, c := old.speed[name], now.speed[name]
+		row := Row{Name: name, Baseline: len(b), Current: len(c), Speed: ratioInterval(b, c, alpha)}
+		row.Regression = row.Speed.High < failBelow
+		if math.IsInf(row.Speed.High, 1) {
+			report.warn("%s: %d and %d samples are too few to tell; --count %d on both sides is enough",
+				name, len(c), len(b), enough(alpha))
+		}
+		report.Rows = append(report.Rows, row)
+	}
+	for _, name := range old.order {
+		if len(now.speed[name]) == 0 {
+			report.warn("%s is in the baseline only", name)
+		}
+	}
+	return report, nil
+}
+
+func (r *Report) warn(format string, args ...any) {
+	r.Warnings = append(r.Warnings, fmt.Sprintf(format, args...))
+}
+
+// enough is the least number of samples on both sides that bounds an interval.
+func enough(alpha float64) int {
+	n := 2
+	for n < exactLimit && tailCount(n, n, alpha/2) == 0 {
+		n++
+	}
+	return n
+}
