@@ -4,6 +4,7 @@ import (
 	"embed"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -131,10 +132,16 @@ func substitute(text string, parts []string) string {
 	return strings.Join(lines, "\n")
 }
 
-// unknown is the error for a name that no program has.
+// unknown is the error for a name that no program has. A variant that its program lacks is
+// answered with what that program has.
 func unknown(name string) error {
+	first, _, _ := strings.Cut(name, "/")
+	list := List()
+	if at := slices.IndexFunc(list, func(info Info) bool { return info.Name == first }); at >= 0 {
+		list = list[at : at+1]
+	}
 	best, least := "", len(name)/2+1 // farther than half the name is no typing error
-	for _, info := range List() {
+	for _, info := range list {
 		for _, known := range append([]string{info.Name}, info.Variants...) {
 			if d := distance(name, known); d < least {
 				best, least = known, d
