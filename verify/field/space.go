@@ -1,0 +1,211 @@
+package field
+
+import (
+	"fmt"
+	"math/big"
+	"math/bits"
+	"sort"
+)
+
+// Space is one test: a chain, its bases of exponentials, and the keys of inputs, opaque functions
+// and order, all derived from one key. Operations that meet a value without meaning record the
+// first such error in Err and return Undef; the caller looks at Err when an evaluation is over. A
+// Space serves one goroutine.
+type Space struct {
+	Chain *Chain
+	N     int // components in use, from 0
+	Model Model
+	Roots Roots
+	// OrderLevels is the number of ranks in model H's weak order (at least 1).
+	OrderLevels uint64
+
+	full           uint8
+	omega          [MaxComponents][]uint64 // 8 tables of 256 powers per component ≥ 1
+	inputs, opaque Key
+	order          Key
+
+	sets     map[uint64][]uint64 // top residue of a set-maximum → its sorted keys
+	rank     map[uint64]struct{} // H: distinct compared elements
+	compared [][2]Value          // Q: compared differences, for the transitivity test
+	roots    map[uint64]Value    // algebraic roots: distinct arguments
+
+	// Applications counts what was hashed (opaque functions, set maxima, log forms, comparisons).
+	Applications int
+	err          error
+}
+
+// NewSpace prepares test number test under key with n components.
+func NewSpace(c *Chain, n int, key Key, model Model, roots Roots) *Space {
+	s := &Space{Chain: c, N: n, Model: model, Roots: roots, OrderLevels: 1, full: 1<<n - 1,
+		inputs: key.Label("inputs"), opaque: key.Label("opaque"), order: key.Label("order"),
+		sets: map[uint64][]uint64{}, rank: map[uint64]struct{}{}, roots: map[uint64]Value{}}
+	base := key.Label("omega")
+	for i := 1; i < n; i++ {
+		m := &c.Pr[i]
+		var r [MaxComponents]uint64
+		for try := uint64(0); ; try++ {
+			base.residues(c, i+1, uint64(i), try, &r)
+			if w := m.Mul(r[i], r[i]); w != 0 && w != m.one {
+				s.omega[i] = powers(m, w)
+				break
+			}
+		}
+	}
+	return s
+}
+
+// powers tabulates w^(b·256^j) for b < 256 and j < 8.
+func powers(m *Prime, w uint64) []uint64 {
+	t := make([]uint64, 8*256)
+	for j := range 8 {
+		row := t[256*j : 256*j+256]
+		row[0] = m.one
+		for b := 1; b < 256; b++ {
+			row[b] = m.Mul(row[b-1], w)
+		}
+		w = m.Mul(row[255], w)
+	}
+	return t
+}
+
+// Err is the first operation without meaning: *Redraw, *Unsupported or *NeedOrder.
+func (s *Space) Err() error { return s.err }
+
+func (s *Space) fail(err error) Value {
+	if s.err == nil {
+		s.err = err
+	}
+	return Value{Kind: Undef}
+}
+
+// Input is entry index of the stream called label: uniform and independent in every component.
+func (s *Space) Input(label *Key, index uint64) Value {
+	v := Value{Mask: s.full}
+	label.residues(s.Chain, s.N, index, 0, &v.C)
+	return v
+}
+
+// Stream is the key of a named stream of inputs.
+func (s *Space) Stream(name string) Key { return s.inputs.Label(name) }
+
+// Lit is the value of a rational literal.
+func (s *Space) Lit(r *big.Rat) Value {
+	v := Value{Mask: s.full, Sign: int8(r.Sign())}
+	for i := range s.N {
+		var ok bool
+		if v.C[i], ok = s.Chain.Pr[i].Rat(r); !ok {
+			return s.fail(&Unsupported{"the denominator of a literal is a multiple of the field's characteristic"})
+		}
+	}
+	return v
+}
+
+// Int is the value of an integer literal.
+func (s *Space) Int(n int64) Value {
+	v := Value{Mask: s.full}
+	for i := range s.N {
+		m := &s.Chain.Pr[i]
+		if n < 0 {
+			v.C[i] = m.Neg(m.In(uint64(-n)))
+		} else {
+			v.C[i] = m.In(uint64(n))
+		}
+	}
+	switch {
+	case n > 0:
+		v.Sign = 1
+	case n < 0:
+		v.Sign = -1
+	}
+	return v
+}
+
+// Infinity is ±∞.
+func Infinity(sign int) Value {
+	if sign < 0 {
+		return Value{Kind: NegInf, Sign: -1}
+	}
+	return Value{Kind: PosInf, Sign: 1}
+}
+
+// top is the index of the highest present component.
+func (v *Value) top() int { return bits.Len8(v.Mask) - 1 }
+
+// key is what identifies a value to opaque functions: the residue of its highest component, which
+// is the one every value at every nesting level has.
+func (s *Space) key(v *Value) uint64 {
+	if v.Mask>>(s.N-1)&1 == 0 {
+		s.fail(&Unsupported{"a value without a top component reached an opaque function or a maximum"})
+	}
+	k := v.C[s.N-1]
+	if v.Kind == LogOf {
+		k ^= logDomain // separated by a constant that only coincides with probability 1/q
+	}
+	return k
+}
+
+const logDomain = 0x6c6f6720666f726d
+
+// fresh is the value of the opaque function called name at the key.
+func (s *Space) fresh(name string, key uint64) Value {
+	s.Applications++
+	v := Value{Mask: s.full}
+	s.opaque.residues(s.Chain, s.N, labelHash(name), key, &v.C)
+	return v
+}
+
+// Plain turns a value in log form into an ordinary one: a hash of ε.
+func (s *Space) Plain(v Value) Value {
+	if v.Kind != LogOf {
+		return v
+	}
+	return s.fresh("log", s.key(&v))
+}
+
+// Format prints the value's highest component as an ordinary integer modulo its prime.
+func (s *Space) Format(v Value) string {
+	if v.IsTag() {
+		return v.String()
+	}
+	t := v.top()
+	if t < 0 {
+		return "unknown"
+	}
+	text := fmt.Sprintf("%d mod %d", s.Chain.Pr[t].Out(v.C[t]), s.Chain.Pr[t].P)
+	if v.Kind == LogOf {
+		return "log(" + text + ")"
+	}
+	return text
+}
+
+// Compared is the number of distinct elements that were compared under model H.
+func (s *Space) Compared() int { return len(s.rank) }
+
+// RootCount is the number of distinct arguments of algebraic square roots.
+func (s *Space) RootCount() int { return len(s.roots) }
+
+// RootClasses is, per distinct argument of an algebraic root in a fixed order, whether it was a
+// square in every component. Only meaningful where non-squares do not redraw; used to find
+// arguments that are dependent modulo squares.
+func (s *Space) RootClasses() []bool {
+	keys := make([]uint64, 0, len(s.roots))
+	for k := range s.roots {
+		keys = append(keys, k)
+	}
+	sort.Slice(keys, func(i, j int) bool { return keys[i] < keys[j] })
+	out := make([]bool, len(keys))
+	for i, k := range keys {
+		v := s.roots[k]
+		out[i] = s.isSquare(&v)
+	}
+	return out
+}
+
+func (s *Space) isSquare(v *Value) bool {
+	for i := range s.N {
+		if v.Mask>>i&1 != 0 && !s.Chain.Pr[i].IsSquare(v.C[i]) {
+			return false
+		}
+	}
+	return true
+}
