@@ -74,6 +74,21 @@ func (b *Builder) Ops(op Op, attrs Attrs, args ...ValueID) []ValueID {
 	return r
 }
 
+// Adopt adds a copy of a node of another graph, its body included, on other operands, and returns its
+// results.
+func (b *Builder) Adopt(n Node, args []ValueID) []ValueID {
+	if b.err != nil {
+		return nil
+	}
+	if n.Body != nil {
+		n.Body = n.Body.Clone()
+	}
+	n.Args, n.Results = append([]ValueID(nil), args...), nil
+	r, err := b.g.Append(n)
+	b.Fail(err)
+	return r
+}
+
 // CanonicalAttrs sorts attributes and leaves out those that have their default value.
 func CanonicalAttrs(op Op, attrs Attrs) Attrs {
 	var out Attrs
