@@ -1,0 +1,245 @@
+package benchcmp
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write testdata anew")
+
+// sample makes a benchmark output: count rounds of probe and kernels on a machine whose clock
+// drifts by 20 % (which slows probe and kernels alike), with 2 % noise on each time and now and
+// then an interruption. slow multiplies the time of the first kernel.
+func sample(seed uint64, kernels, count int, slow float64) []byte {
+	rng := rand.New(rand.NewPCG(seed, 1))
+	noise := func() float64 {
+		factor := math.Exp(0.02 * rng.NormFloat64())
+		if rng.IntN(40) == 0 {
+			factor *= 1.5
+		}
+		return factor
+	}
+	var lines []Line
+	for round := range count {
+		drift := 1 + 0.2*math.Sin(float64(seed)+float64(round))
+		for k := range kernels {
+			lines = append(lines, Line{Name: "Probe-2", Iters: 1, NsPerOp: 8e5 * drift * noise()})
+			ns := 1e5 * float64(k+1) * drift * noise()
+			if k == 0 {
+				ns *= slow
+			}
+			lines = append(lines, Line{Name: fmt.Sprintf("Run/kernel%02d/cpu-2", k), Iters: 10, NsPerOp: ns, More: []Value{{2e13 / ns / 1e4, "MB/s"}}})
+		}
+	}
+	var b bytes.Buffer
+	if err := Write(&b, []Config{{"goos", "linux"}, {"cpu", "Test CPU"}}, lines); err != nil {
+		panic(err)
+	}
+	return b.Bytes()
+}
+
+// recorded reads a file of testdata; with -update it writes it first.
+func recorded(t *testing.T, name string, data []byte) []byte {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, data, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	have, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(have, data) {
+		t.Fatalf("%s is not what its generator makes; run go test -update", path)
+	}
+	return have
+}
+
+func TestSlowdownIsARegression(t *testing.T) {
+	baseline := recorded(t, "baseline.txt", sample(1, 4, 10, 1))
+	current := recorded(t, "slower.txt", sample(2, 4, 10, 1.1))
+	report, err := Compare(baseline, current, 0.97)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, row := range report.Rows {
+		if row.Regression != (i == 0) {
+			t.Errorf("%s: regression %v\n%v", row.Name, row.Regression, report)
+		}
+	}
+	if speed := report.Rows[0].Speed; !report.Regressed() || speed.Low > 1/1.1 || speed.High < 1/1.1 {
+		t.Errorf("the true ratio 1/1.1 lies outside:\n%v", report)
+	}
+	if text := report.String(); !strings.Contains(text, "slower than 0.97") || strings.Contains(text, "warning") {
+		t.Error(text)
+	}
+}
+
+// Twenty kernels measured twice, nothing changed, with no tolerance at all.
+func TestTwentyNullPairs(t *testing.T) {
+	baseline := recorded(t, "null_baseline.txt", sample(3, 20, 10, 1))
+	current := recorded(t, "null_current.txt", sample(4, 20, 10, 1))
+	report, err := Compare(baseline, current, 1)
+	if err != nil || report.Regressed() || len(report.Rows) != 20 || len(report.Warnings) > 0 {
+		t.Errorf("%v\n%v", err, report)
+	}
+}
+
+// Over many null comparisons the share of false alarms keeps within its bound, and the intervals
+// are no wider than they must be: they miss the truth now and then.
+func TestFalseAlarms(t *testing.T) {
+	const trials = 400
+	alarms, missed := 0, 0
+	for seed := range uint64(trials) {
+		report, err := Compare(sample(2*seed+10, 4, 8, 1), sample(2*seed+11, 4, 8, 1), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if report.Regressed() {
+			alarms++
+		}
+		for _, row := range report.Rows {
+			if row.Speed.Low > 1 || row.Speed.High < 1 {
+				missed++
+			}
+		}
+	}
+	t.Logf("%d of %d comparisons alarm; %d of %d intervals miss 1", alarms, trials, missed, 4*trials)
+	if alarms > trials*familyError/2+10 || missed == 0 {
+		t.Errorf("%d alarms, at most %g are expected; %d intervals miss", alarms, trials*familyError/2, missed)
+	}
+}
+
+func TestTooFewSamplesConcludeNothing(t *testing.T) {
+	report, err := Compare(sample(1, 1, 3, 1), sample(2, 1, 3, 4), 0.9)
+	if err != nil || report.Regressed() || len(report.Warnings) != 1 || !strings.Contains(report.Warnings[0], "--count 4") {
+		t.Errorf("%v\n%v", err, report)
+	}
+	report, err = Compare(sample(1, 1, 4, 1), sample(2, 1, 4, 4), 0.9)
+	if err != nil || !report.Regressed() {
+		t.Errorf("four samples, said to be enough, show no slowdown by 4: %v\n%v", err, report)
+	}
+}
+
+func TestMissingAndForeign(t *testing.T) {
+	one, two := sample(1, 1, 8, 1), sample(2, 2, 8, 1)
+	var missing *MissingError
+	if _, err := Compare(one, two, 0.9); !errors.As(err, &missing) || missing.Names[0] != "Run/kernel01/cpu-2" {
+		t.Error(err)
+	}
+	report, err := Compare(two, bytes.Replace(one, []byte("Test CPU"), []byte("Other CPU"), 1), 0.9)
+	if err != nil || len(report.Warnings) != 2 {
+		t.Errorf("%v\n%v", err, report)
+	}
+	for _, bad := range []float64{0, -1, math.NaN(), math.Inf(1)} {
+		if _, err := Compare(one, one, bad); err == nil {
+			t.Errorf("fail below %v is no error", bad)
+		}
+	}
+}
+
+func TestMalformed(t *testing.T) {
+	good := sample(1, 1, 8, 1)
+	for _, c := range []struct{ name, data, want string }{
+		{"empty", "", "no benchmark lines"},
+		{"binary", "\x7fELF\x00\x01\xff\n\x00", "no benchmark lines"},
+		{"probes only", "BenchmarkProbe-2 1 5 ns/op\n", "no benchmark lines of kernels"},
+		{"no probe", "BenchmarkRun/a-2 1 5 ns/op\n", "no BenchmarkProbe line"},
+		{"no iterations", "ok\nBenchmarkRun/a-2 x 5 ns/op\n", "baseline:2: \"x\" is no iteration count"},
+		{"no number", "BenchmarkRun/a-2 1 fast ns/op\n", "baseline:1: \"fast\" is no measurement"},
+		{"cut off", "BenchmarkProbe-2 1 5 ns/op\nBenchmarkRun/a-2 1 5", "baseline:2: a benchmark line has"},
+		{"other unit", "BenchmarkRun/a-2 1 5 MB/s\n", "has no ns/op"},
+		{"zero", "BenchmarkRun/a-2 1 0 ns/op\n", "no time"},
+		{"NaN", "BenchmarkRun/a-2 1 NaN ns/op\n", "no time"},
+		{"infinite", "BenchmarkRun/a-2 1 +Inf ns/op\n", "no time"},
+	} {
+		if _, err := Compare([]byte(c.data), good, 0.9); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want %q", c.name, err, c.want)
+		}
+	}
+	if _, err := Compare(good, []byte("x"), 0.9); err == nil || !strings.HasPrefix(err.Error(), "current run") {
+		t.Error(err)
+	}
+	// A name alone is what go test -v prints before the line itself.
+	chatty := bytes.Replace(good, []byte("BenchmarkProbe"), []byte("BenchmarkProbe-2\nPASS\nBenchmarkProbe"), 1)
+	if _, err := Compare(chatty, good, 0.9); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWriteRefusesWhatTheFormatCannotHold(t *testing.T) {
+	for _, c := range []struct {
+		config []Config
+		lines  []Line
+	}{
+		{[]Config{{"CPU", "x"}}, nil},
+		{[]Config{{"two words", "x"}}, nil},
+		{[]Config{{"a:b", "x"}}, nil},
+		{[]Config{{"cpu", "x\ny"}}, nil},
+		{nil, []Line{{Name: "two words"}}},
+		{nil, []Line{{Name: ""}}},
+		{nil, []Line{{Name: "x", More: []Value{{1, "GB per s"}}}}},
+	} {
+		var b bytes.Buffer
+		if err := Write(&b, c.config, c.lines); err == nil {
+			t.Errorf("wrote %q", b.String())
+		}
+	}
+}
+
+// rankSum against counting all ways to interleave the samples, and against the published critical
+// value of the two-sided 5 % test for 8 and 8: 13 (Mann and Whitney's U), so that k is 14.
+func TestRankSum(t *testing.T) {
+	m, n := 4, 5
+	counts, total := make([]float64, m*n+1), 0.0
+	for set := range 1 << (m + n) {
+		u, seen, ones := 0, 0, 0
+		for bit := range m + n {
+			if set>>bit&1 == 1 {
+				u += seen
+				ones++
+			} else {
+				seen++
+			}
+		}
+		if ones == m {
+			counts[u]++
+			total++
+		}
+	}
+	for u, p := range rankSum(m, n) {
+		if math.Abs(p-counts[u]/total) > 1e-12 {
+			t.Errorf("P(U = %d) is %g, counted %g", u, p, counts[u]/total)
+		}
+	}
+	if k := tailCount(8, 8, 0.025); k != 14 {
+		t.Errorf("k = %d for 8 and 8", k)
+	}
+	exact, approximate := tailCount(50, 50, 0.025), tailCount(51, 51, 0.025)
+	if approximate <= exact || approximate > exact+60 {
+		t.Errorf("%d at 50 and 50, exact; %d at 51 and 51, approximate", exact, approximate)
+	}
+}
+
+func FuzzCompare(f *testing.F) {
+	good := sample(1, 1, 4, 1)
+	f.Add(good)
+	f.Add([]byte("BenchmarkProbe-2 1 5 ns/op\nBenchmarkRun/a-2 1 5 ns/op 3 MB/s\n"))
+	f.Add([]byte("cpu: x\nBenchmarkRun/a-2 x"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		report, err := Compare(data, data, 0.9)
+		if err == nil && (len(report.Rows) == 0 || report.Regressed()) {
+			t.Fatalf("a run against itself: %v", report)
+		}
+	})
+}
