@@ -1,0 +1,327 @@
+package text
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/alecthomas/participle/v2"
+	"github.com/alecthomas/participle/v2/lexer"
+
+	"github.com/morgana-ml/morgana/ugraph"
+)
+
+// maxDepth bounds the nesting of brackets.
+const maxDepth = 200
+
+// maxSource bounds the size of a text, in bytes.
+const maxSource = 64 << 20
+
+// Parse reads the programs and μGraphs of a text. The error, if any, is an ErrorList; the graphs
+// that have no error are returned beside it.
+func Parse(filename string, src []byte) ([]*ugraph.Graph, error) {
+	r := newReporter(filename, src)
+	units := parseUnits(r, filename, src)
+	var gs []*ugraph.Graph
+	seen := map[string]lexer.Position{}
+	for _, u := range units {
+		if r.full() {
+			break
+		}
+		if first, ok := seen[u.Name.Text]; ok {
+			r.errorf(u.Name.Pos, "%q is defined in line %d already; names in a file must differ", u.Name.Text, first.Line)
+		}
+		seen[u.Name.Text] = u.Name.Pos
+		before := len(r.list)
+		g := buildUnit(r, u)
+		if len(r.list) > before {
+			continue
+		}
+		if err := ugraph.Validate(g); err != nil {
+			r.errorf(u.Name.Pos, "%s", err)
+			continue
+		}
+		gs = append(gs, g)
+	}
+	if len(units) == 0 && len(r.list) == 0 {
+		r.errorf(lexer.Position{Line: 1, Column: 1}, "no program here; expected: program NAME(inputs) -> (outputs) { statements }")
+	}
+	return gs, r.err()
+}
+
+// SplitName divides "FILE.ug#name" into the file and the name, which is "" where none is given.
+func SplitName(path string) (file, name string) {
+	if i := strings.LastIndexByte(path, '#'); i >= 0 {
+		return path[:i], path[i+1:]
+	}
+	return path, ""
+}
+
+// Select returns the graph of that name, or all of them where the name is "".
+func Select(gs []*ugraph.Graph, name string) ([]*ugraph.Graph, error) {
+	if name == "" {
+		return gs, nil
+	}
+	names := make([]string, len(gs))
+	for i, g := range gs {
+		if g.Name == name {
+			return gs[i : i+1], nil
+		}
+		names[i] = g.Name
+	}
+	return nil, fmt.Errorf("no program %q%s; here are: %s", name, nearest(name, names), strings.Join(names, ", "))
+}
+
+// ParseFile reads FILE.ug or FILE.ug#name from the file system. A file whose name itself has a "#" is
+// found under its own name first.
+func ParseFile(path string) ([]*ugraph.Graph, error) {
+	file, name := SplitName(path)
+	if _, err := os.Stat(path); err == nil {
+		file, name = path, ""
+	}
+	src, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	gs, err := Parse(file, src)
+	if err != nil {
+		return nil, err
+	}
+	gs, err = Select(gs, name)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return gs, nil
+}
+
+var (
+	symbols    = lexerDef.Symbols()
+	tokIdent   = symbols["Ident"]
+	tokComment = symbols["Comment"]
+	tokSpace   = symbols["Space"]
+)
+
+// scan splits a text into tokens, white space left out. A character that no token begins with is
+// reported and passed over.
+func scan(r *reporter, filename string, src []byte) []lexer.Token {
+	if len(src) > maxSource {
+		r.errorf(lexer.Position{Line: 1, Column: 1}, "the text has %d bytes, more than %d", len(src), maxSource)
+		return nil
+	}
+	if i := invalidUTF8(src); i >= 0 {
+		pos := lexer.Position{Line: 1, Column: 1}
+		pos.Advance(string(src[:i]))
+		r.errorf(pos, "not a text: byte %#02x is not UTF-8; expected a .ug program", src[i])
+		return nil
+	}
+	lex, err := lexerDef.LexString(filename, string(src))
+	if err != nil {
+		r.errorf(lexer.Position{Line: 1, Column: 1}, "%v", err)
+		return nil
+	}
+	var toks []lexer.Token
+	for {
+		t, err := lex.Next()
+		if err != nil {
+			var at participle.Error
+			pos := lexer.Position{Line: 1, Column: 1}
+			if errors.As(err, &at) {
+				pos = at.Position()
+			}
+			c, _ := utf8.DecodeRune(src[min(pos.Offset, len(src)):])
+			r.errorf(pos, "unexpected character %q", c)
+			return toks
+		}
+		if t.Type == tokSpace {
+			continue
+		}
+		toks = append(toks, t)
+		if t.EOF() {
+			return toks
+		}
+	}
+}
+
+func invalidUTF8(src []byte) int {
+	if utf8.Valid(src) {
+		return -1
+	}
+	for i := 0; i < len(src); {
+		c, n := utf8.DecodeRune(src[i:])
+		if c == utf8.RuneError && n == 1 {
+			return i
+		}
+		i += n
+	}
+	return -1
+}
+
+// parseUnits scans a text and parses every unit; one with an error is left out.
+func parseUnits(r *reporter, filename string, src []byte) []*unit {
+	toks := scan(r, filename, src)
+	var code []lexer.Token
+	for _, t := range toks {
+		if t.Type != tokComment {
+			code = append(code, t)
+		}
+	}
+	var units []*unit
+	for _, part := range splitUnits(r, code) {
+		if r.full() {
+			break
+		}
+		if !shallow(r, part) {
+			continue
+		}
+		u, err := parseTokens(part)
+		if err != nil {
+			reportSyntax(r, part, err)
+			continue
+		}
+		units = append(units, u)
+	}
+	return units
+}
+
+// splitUnits cuts the tokens before each word that begins a unit: "program" and "ugraph" outside of
+// all braces, and "program NAME (" anywhere, so that an unclosed brace does not hide what follows.
+func splitUnits(r *reporter, toks []lexer.Token) [][]lexer.Token {
+	if len(toks) == 0 || !toks[len(toks)-1].EOF() {
+		// The scan stopped at a bad character, which is reported; the units before it are still checked.
+		end := lexer.Token{Type: lexer.EOF}
+		if len(toks) > 0 {
+			end.Pos = toks[len(toks)-1].Pos
+		}
+		toks = append(toks, end)
+	}
+	var starts []int
+	depth := 0
+	for i, t := range toks {
+		switch t.Value {
+		case "{":
+			depth++
+		case "}":
+			depth = max(0, depth-1)
+		case "program":
+			if depth == 0 && startsUnit(toks, i) || i+2 < len(toks) && toks[i+1].Type == tokIdent && toks[i+2].Value == "(" {
+				starts, depth = append(starts, i), 0
+			}
+		case "ugraph":
+			if depth == 0 && startsUnit(toks, i) {
+				starts = append(starts, i)
+			}
+		}
+	}
+	if len(toks) > 1 && (len(starts) == 0 || starts[0] > 0) {
+		r.errorf(toks[0].Pos, "unexpected %q; expected: program NAME(inputs) -> (outputs) { statements }", toks[0].Value)
+	}
+	var out [][]lexer.Token
+	for k, s := range starts {
+		e := len(toks) - 1
+		if k+1 < len(starts) {
+			e = starts[k+1]
+		}
+		part := append([]lexer.Token{}, toks[s:e]...)
+		out = append(out, append(part, lexer.Token{Type: lexer.EOF, Pos: toks[e].Pos}))
+	}
+	return out
+}
+
+func startsUnit(toks []lexer.Token, i int) bool { return i == 0 || toks[i-1].Value == "}" }
+
+// shallow checks the nesting of brackets, before the parser descends into it.
+func shallow(r *reporter, toks []lexer.Token) bool {
+	depth := 0
+	for _, t := range toks {
+		switch t.Value {
+		case "(", "[", "{":
+			depth++
+			if depth > maxDepth {
+				r.errorf(t.Pos, "brackets nested deeper than %d; name a part of the expression", maxDepth)
+				return false
+			}
+		case ")", "]", "}":
+			depth--
+		}
+	}
+	return true
+}
+
+// tokenSource gives tokens that were scanned already to participle.
+type tokenSource struct{ toks []lexer.Token }
+
+// Next returns the next token.
+func (s *tokenSource) Next() (lexer.Token, error) {
+	t := s.toks[0]
+	if !t.EOF() {
+		s.toks = s.toks[1:]
+	}
+	return t, nil
+}
+
+func parseTokens(toks []lexer.Token) (*unit, error) {
+	p, err := lexer.Upgrade(&tokenSource{toks})
+	if err != nil {
+		return nil, err
+	}
+	return unitParser.ParseFromLexer(p)
+}
+
+// words puts the grammar's productions into words for messages.
+var words = strings.NewReplacer(
+	"Unit", "program", "Mark", `"}"`, "Ident", "a name", "Param", "an input", "Result", "an output name",
+	"Constraint", "a bound", "Bound", "a symbol or integer", "Below", "a comparison", "Stmt", "a statement", "Store", "a store",
+	"Def", "a statement", "ExtentCut", "NAME: EXTENT by TILE", "Kernel", "a kernel", "ThreadDef", "a thread graph", "Bind", "a name",
+	"Expr", "an expression", "Infix", "an operator", "Operand", "an expression", "Call", "a call", "Arg", "an operand or attribute",
+	"Attr", "an attribute", "List", "a list", "Sum", "a value", "Addend", `"+"`, "Product", "a value", "Scaled", `"*"`, "Factor", "a value", "Ceiling", "ceil",
+)
+
+var group = regexp.MustCompile(`<([a-z]+)>`)
+
+// reportSyntax turns participle's error into words.
+func reportSyntax(r *reporter, toks []lexer.Token, err error) {
+	var at participle.Error
+	if !errors.As(err, &at) {
+		r.errorf(toks[0].Pos, "%v", err)
+		return
+	}
+	pos := at.Position()
+	var bad *participle.UnexpectedTokenError
+	if !errors.As(err, &bad) {
+		r.errorf(pos, "%s", at.Message())
+		return
+	}
+	got := "end of the text"
+	if !bad.Unexpected.EOF() {
+		got = fmt.Sprintf("%q", bad.Unexpected.Value)
+	}
+	want := ""
+	if _, e, ok := strings.Cut(at.Message(), " (expected "); ok {
+		want = "; expected " + expected(strings.TrimSuffix(e, ")"))
+	}
+	switch bad.Unexpected.Value {
+	case "program", "const":
+		want += fmt.Sprintf("; %q cannot be a name", bad.Unexpected.Value)
+	}
+	r.errorf(pos, "unexpected %s%s", got, want)
+}
+
+// expected is the first thing of a production, in words.
+func expected(ebnf string) string {
+	s := strings.TrimLeft(ebnf, "( ")
+	if i := strings.IndexAny(s, " "); i >= 0 && !strings.HasPrefix(s, `"`) {
+		s = s[:i]
+	} else if i >= 0 {
+		if j := strings.Index(s[1:], `"`); j >= 0 {
+			s = s[:j+2]
+		}
+	}
+	s = strings.TrimRight(s, "?*+)")
+	if strings.HasPrefix(s, `"`) {
+		return s
+	}
+	return words.Replace(group.ReplaceAllString(s, "$1"))
+}
