@@ -73,15 +73,15 @@ func (p *product) direct(weights int, b unsafe.Pointer, panelStride, ldb int) {
 func (t *table) tile(weights int, c *float32, ldc int, a *float32, ars, acs int, b unsafe.Pointer, ldb, k, rows, cols int,
 	accumulate bool, pf unsafe.Pointer, pfStep int) {
 	if cols == PanelCols {
-		t.micro[weights][rows](c, ldc, a, ars, acs, b, ldb, k, cols, accumulate, pf, pfStep)
+		t.micro[weights][rows](c, ldc, a, ars, acs, (*byte)(b), ldb, k, cols, accumulate, (*byte)(pf), pfStep)
 		return
 	}
 	const half = PanelCols / 2
-	t.edge[weights][rows](c, ldc, a, ars, acs, b, ldb, k, min(cols, half), accumulate, pf, pfStep)
+	t.edge[weights][rows](c, ldc, a, ars, acs, (*byte)(b), ldb, k, min(cols, half), accumulate, (*byte)(pf), pfStep)
 	if cols > half {
 		c = (*float32)(unsafe.Add(unsafe.Pointer(c), half*4))
 		b = unsafe.Add(b, half*weightSize[weights])
-		t.edge[weights][rows](c, ldc, a, ars, acs, b, ldb, k, cols-half, accumulate, pf, 0)
+		t.edge[weights][rows](c, ldc, a, ars, acs, (*byte)(b), ldb, k, cols-half, accumulate, (*byte)(pf), 0)
 	}
 }
 
@@ -119,7 +119,7 @@ func (p *product) column(packedA, b []float32, i0, mb, j, cols, k0, kb int) {
 		rows = groupRows(mb, i)
 		a, ars, acs := &p.a[(i0+i)*p.ars+k0*p.acs], p.ars, p.acs
 		if len(packedA) > 0 {
-			a, ars, acs = &packedA[i*kb], 1, rows
+			a, ars, acs = &packedA[i*kb], kb, 1
 		}
 		active.tile(weightsF32, &p.c[(i0+i)*p.ldc+j], p.ldc, a, ars, acs, panel, PanelCols, kb, rows, cols, accumulate, panel, 0)
 	}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"unsafe"
 )
 
 type (
@@ -16,8 +15,8 @@ type (
 	// C[i,j] (+)= Σ_p a[i·ars+p·acs] · b[p·ldb+j]. The number of rows is the function's own; cols is
 	// read by the edge functions only. Strides count elements. pf is the address from which one
 	// cache line per pfStep of 64 bytes is prefetched, pfStep bytes further at each p.
-	microFunc func(c *float32, ldc int, a *float32, ars, acs int, b unsafe.Pointer, ldb, k, cols int,
-		accumulate bool, pf unsafe.Pointer, pfStep int)
+	microFunc func(c *float32, ldc int, a *float32, ars, acs int, b *byte, ldb, k, cols int,
+		accumulate bool, pf *byte, pfStep int)
 )
 
 // table is one level: every loop of the package. All slices that its functions are given are
@@ -44,6 +43,9 @@ type table struct {
 
 	micro [numWeights][microRows + 1]microFunc // by element type of B and rows: 16 columns
 	edge  [numWeights][microRows + 1]microFunc // the same for 1 to 8 columns
+
+	fmaLoop  func(n int)    // n times 96 fused multiply-adds
+	readLoop func(x []byte) // reads x, a multiple of 256 bytes
 }
 
 // active is the level in use; levels are those that this processor has, the best one last.

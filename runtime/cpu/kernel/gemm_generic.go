@@ -15,12 +15,12 @@ func (t *table) setGemmGeneric() {
 // microGeneric makes the micro-kernel of rows rows, for any number of columns up to a panel's, out
 // of the function that reads an element of B.
 func microGeneric[T float32 | uint16](rows int, value func(T) float32) microFunc {
-	return func(c *float32, ldc int, a *float32, ars, acs int, b unsafe.Pointer, ldb, k, cols int,
-		accumulate bool, _ unsafe.Pointer, _ int) {
+	return func(c *float32, ldc int, a *float32, ars, acs int, b *byte, ldb, k, cols int,
+		accumulate bool, _ *byte, _ int) {
 		var sums [microRows][PanelCols]float32
 		var line [PanelCols]float32
 		as := unsafe.Slice(a, (rows-1)*ars+(k-1)*acs+1)
-		bs := unsafe.Slice((*T)(b), (k-1)*ldb+cols)
+		bs := unsafe.Slice((*T)(unsafe.Pointer(b)), (k-1)*ldb+cols)
 		for p := range k {
 			for j, v := range bs[p*ldb : p*ldb+cols] {
 				line[j] = value(v)

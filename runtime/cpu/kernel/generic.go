@@ -66,7 +66,7 @@ var unaryRows = [numUnary]unaryRow{
 	Tanh:       {"tanh", viaFloat64(math.Tanh), 0.51, 2.5},
 	Erf:        {"erf", viaFloat64(math.Erf), 0.51, 1.5},
 	Sigmoid:    {"sigmoid", viaFloat64(sigmoid64), 0.51, 2.5},
-	Silu:       {"silu", viaFloat64(func(x float64) float64 { return x * sigmoid64(x) }), 0.51, 2.5},
+	Silu:       {"silu", viaFloat64(func(x float64) float64 { return x * sigmoid64(x) }), 0.51, 3},
 	Relu:       {"relu", func(x float32) float32 { return max(x, 0) }, 0, 0},
 	Gelu:       {"gelu", viaFloat64(gelu64), 0.51, 0.51},
 	GeluTanh:   {"gelu_tanh", viaFloat64(geluTanh64), 0.51, 0.51},
@@ -180,5 +180,6 @@ func genericTable() *table {
 		}
 	}
 	t.setGemmGeneric()
+	t.fmaLoop, t.readLoop = fmaLoopGeneric, readLoopGeneric
 	return t
 }

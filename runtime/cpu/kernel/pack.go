@@ -12,6 +12,9 @@ func PackedLen(k, n int) int { return (n + PanelCols - 1) / PanelCols * PanelCol
 // that begins at a multiple of 16 is therefore a range of the packed form. B is given as k rows of n
 // elements ldb apart, or, with trans, as n rows of k elements. dst has PackedLen(k, n) elements.
 func PackB(dst, b []float32, k, n, ldb int, trans bool) {
+	if k <= 0 {
+		return
+	}
 	for j := 0; j < n; j += PanelCols {
 		packPanel(dst[j*k:(j+PanelCols)*k], b, 0, k, j, min(PanelCols, n-j), ldb, trans)
 	}
@@ -43,6 +46,9 @@ func copyPanel[T any](dst, b []T, k, cols, ldb int) {
 
 // PackB16 is PackB for elements of 16 bits (f16 or bf16).
 func PackB16(dst, b []uint16, k, n, ldb int, trans bool) {
+	if k <= 0 {
+		return
+	}
 	for j := 0; j < n; j += PanelCols {
 		panel, cols := dst[j*k:(j+PanelCols)*k], min(PanelCols, n-j)
 		if cols < PanelCols {
@@ -56,22 +62,16 @@ func PackB16(dst, b []uint16, k, n, ldb int, trans bool) {
 	}
 }
 
-// packA packs rows i0 … i0+m−1, columns k0 … k0+k−1 of A, whose element (i,p) is a[i·ars+p·acs],
-// into groups of at most microRows rows, each as k columns of the group's rows.
+// packA copies rows i0 … i0+m−1, columns k0 … k0+k−1 of A, whose element (i,p) is a[i·ars+p·acs],
+// to m rows of k elements: contiguous, so that rows a power of two apart do not fall on the same
+// lines of the first-level cache.
 func packA(dst, a []float32, ars, acs, i0, m, k0, k int) {
-	for i, rows := 0, 0; i < m; i += rows {
-		rows = groupRows(m, i)
-		src, out := a[(i0+i)*ars+k0*acs:], dst[i*k:(i+rows)*k]
-		switch {
-		case acs == 1:
-			Transpose(out, rows, src, ars, rows, k)
-		default:
-			for p := range k {
-				for r := range rows {
-					out[p*rows+r] = src[p*acs+r*ars]
-				}
-			}
-		}
+	if acs != 1 {
+		Transpose(dst, k, a[k0*acs+i0:], acs, k, m)
+		return
+	}
+	for i := range m {
+		copy(dst[i*k:(i+1)*k], a[(i0+i)*ars+k0:])
 	}
 }
 
