@@ -1,5 +1,5 @@
 // Package programs embeds the tensor programs that Morgana is measured and tested on: the nine
-// benchmarks of Mirage (OSDI '25, §8), with the true softmax, and some that it does not have.
+// benchmarks of Mirage (OSDI '25), with the true softmax, and some that it does not have.
 //
 //	NAME.ug (f32, batch 1) ── dtype: f32[ → f16[ ── batch: leading extents × b ──▶ text of NAME/f16/b8
 //
