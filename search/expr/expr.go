@@ -56,25 +56,56 @@ type Node struct {
 	Over  AxisSet
 	Axes  AxisSet // of the result
 	DType ugraph.DType
-	Attrs ugraph.Attrs  // of pow, clamp, gelu
+	Attrs ugraph.Attrs  // of pow, clamp, gelu, cast
 	Value ugraph.Number // of OpConst
 	Input int           // of OpInvalid
 }
 
 // Input is an input tensor; Axes gives its axes in memory order (a repeated axis is not allowed).
+//
+// Shape is the tensor's own shape where it is not simply the extents of Axes: it has axes of extent 1
+// beside them, or an axis that is the row-major product of a run of Axes; nil otherwise.
 type Input struct {
 	Name  string
 	DType ugraph.DType
 	Axes  []int
 	Const bool
+	Shape []ugraph.Dim
 }
 
 // Output is an output tensor with its axes in memory order; those that its node lacks repeat it.
+// Shape is as for an Input.
 type Output struct {
 	Name  string
 	DType ugraph.DType // of the tensor: the node's value is cast to it on writing
 	Node  int
 	Axes  []int
+	Shape []ugraph.Dim
+}
+
+// Extents is the shape with the given axes.
+func (d *DAG) Extents(axes []int) []ugraph.Dim {
+	shape := make([]ugraph.Dim, len(axes))
+	for i, a := range axes {
+		shape[i] = d.Axes[a].Extent
+	}
+	return shape
+}
+
+// InputShape is the shape of an input tensor.
+func (d *DAG) InputShape(i int) []ugraph.Dim {
+	if s := d.Inputs[i].Shape; s != nil {
+		return s
+	}
+	return d.Extents(d.Inputs[i].Axes)
+}
+
+// OutputShape is the shape of an output tensor.
+func (d *DAG) OutputShape(i int) []ugraph.Dim {
+	if s := d.Outputs[i].Shape; s != nil {
+		return s
+	}
+	return d.Extents(d.Outputs[i].Axes)
 }
 
 // DAG is a program over named axes. Nodes are in topological order.
