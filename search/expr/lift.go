@@ -64,10 +64,12 @@ func Lift(g *ugraph.Graph) (*DAG, error) {
 		if err := l.unifyNode(&g.Nodes[i]); err != nil {
 			return nil, l.fail(ugraph.NodeID(i), "%v", err)
 		}
+		suspects := g.Nodes[i].Results
 		if l.t.merged {
-			if err := l.checkRepeats(ugraph.NodeID(i)); err != nil {
-				return nil, err
-			}
+			suspects = l.known(ugraph.NodeID(i))
+		}
+		if err := l.checkRepeats(ugraph.NodeID(i), suspects); err != nil {
+			return nil, err
 		}
 	}
 	for i, in := range g.Inputs {
@@ -261,15 +263,26 @@ func (l *lifter) broadcast(args [][]int) ([]int, error) {
 	return out, nil
 }
 
-// checkRepeats looks for a value that carries an axis twice after node n joined classes.
-func (l *lifter) checkRepeats(n ugraph.NodeID) error {
-	last := map[int]ugraph.ValueID{}
+// known lists the values up to the results of node n.
+func (l *lifter) known(n ugraph.NodeID) []ugraph.ValueID {
+	var out []ugraph.ValueID
 	for v := range l.dims {
+		if l.g.Values[v].Node <= n {
+			out = append(out, ugraph.ValueID(v))
+		}
+	}
+	return out
+}
+
+// checkRepeats looks for a value among the suspects that carries an axis twice now that node n is known.
+func (l *lifter) checkRepeats(n ugraph.NodeID, suspects []ugraph.ValueID) error {
+	for _, v := range suspects {
+		seen := map[int]bool{}
 		for _, c := range l.t.list(named(l.dims[v])) {
-			if at, ok := last[c]; ok && at == ugraph.ValueID(v) {
-				return l.fail(n, "%s would carry one axis twice", l.describe(ugraph.ValueID(v)))
+			if seen[c] {
+				return l.fail(n, "%s would carry one axis twice", l.describe(v))
 			}
-			last[c] = ugraph.ValueID(v)
+			seen[c] = true
 		}
 	}
 	return nil
