@@ -117,16 +117,38 @@ func (b *Builder) Type(v ValueID) Type {
 	return b.g.Values[v].Type
 }
 
-// Output adds an output of a kernel-level or thread graph.
+// Output adds an output of a kernel-level or thread graph. A value without a name gets the output's,
+// and another intermediate value of that name loses it: names are unique, and an output's are fixed.
 func (b *Builder) Output(name string, v ValueID) {
-	if b.err == nil {
-		b.g.Outputs = append(b.g.Outputs, Output{Name: name, Value: v})
+	if b.err != nil {
+		return
 	}
+	if int(v) >= len(b.g.Values) || v < 0 {
+		b.Fail(fmt.Errorf("output %s: no value %d", name, v))
+		return
+	}
+	if old, ok := b.g.valueByName(name); ok && old != v && b.g.Values[old].Node >= 0 {
+		b.g.Values[old].Name = ""
+	}
+	if x := &b.g.Values[v]; x.Node >= 0 && x.Name == "" {
+		x.Name = name
+	}
+	b.g.Outputs = append(b.g.Outputs, Output{Name: name, Value: v})
+}
+
+// valueByName finds a value by its name.
+func (g *Graph) valueByName(name string) (ValueID, bool) {
+	for i := range g.Values {
+		if g.Values[i].Name == name {
+			return ValueID(i), true
+		}
+	}
+	return 0, false
 }
 
 // Kernel adds a graph-defined kernel. The function fills in the block graph; its inputs are given by
 // BlockBuilder.Arg, its outputs by BlockBuilder.Store. The kernel's results are returned in the
-// order of the stores.
+// order of the stores, and named by them where the name is free.
 func (b *Builder) Kernel(name string, fill func(k *BlockBuilder)) []ValueID {
 	if b.err != nil {
 		return nil
@@ -143,7 +165,9 @@ func (b *Builder) Kernel(name string, fill func(k *BlockBuilder)) []ValueID {
 		return nil
 	}
 	for i, id := range r {
-		b.g.Values[id].Name = k.g.Outputs[i].Name
+		if _, taken := b.g.valueByName(k.g.Outputs[i].Name); !taken {
+			b.g.Values[id].Name = k.g.Outputs[i].Name
+		}
 	}
 	return r
 }

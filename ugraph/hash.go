@@ -66,7 +66,8 @@ func writeGraph(h hash.Hash, g *Graph) {
 // Equal tells whether two graphs are the same, names included.
 func Equal(a, b *Graph) bool { return Diff(a, b) == "" }
 
-// Diff describes the first difference of two graphs, or is "".
+// Diff describes the first difference of two graphs, or is "". A value is compared by what defines it
+// (an input, or a result of a node), so the numbering of the values does not matter.
 func Diff(a, b *Graph) string {
 	switch {
 	case a.Level != b.Level:
@@ -86,21 +87,41 @@ func Diff(a, b *Graph) string {
 			return fmt.Sprintf("grid dimension %v and %v", a.Grid[i], b.Grid[i])
 		}
 	}
-	for i := range a.Values {
-		x, y := a.Values[i], b.Values[i]
-		if x.Name != y.Name || !x.Type.Equal(y.Type) || x.Node != y.Node || x.Index != y.Index {
-			return fmt.Sprintf("value %d: %s %s and %s %s", i, x.Name, x.Type, y.Name, y.Type)
+	same := func(x, y ValueID) string {
+		if int(x) >= len(a.Values) || int(y) >= len(b.Values) || x < 0 || y < 0 {
+			return fmt.Sprintf("value %d and %d: no such value", x, y)
 		}
+		v, w := a.Values[x], b.Values[y]
+		if v.Name != w.Name || !v.Type.Equal(w.Type) || v.Node != w.Node || v.Index != w.Index {
+			return fmt.Sprintf("value %d: %s %s and %s %s", x, v.Name, v.Type, w.Name, w.Type)
+		}
+		return ""
+	}
+	all := func(xs, ys []ValueID) string {
+		if len(xs) != len(ys) {
+			return fmt.Sprintf("%d and %d values", len(xs), len(ys))
+		}
+		for i := range xs {
+			if d := same(xs[i], ys[i]); d != "" {
+				return d
+			}
+		}
+		return ""
 	}
 	for i := range a.Inputs {
-		if a.Inputs[i] != b.Inputs[i] {
-			return fmt.Sprintf("input %d", i)
+		if d := same(a.Inputs[i].Value, b.Inputs[i].Value); d != "" || a.Inputs[i].Const != b.Inputs[i].Const {
+			return fmt.Sprintf("input %d: %s", i, d)
 		}
 	}
 	for i := range a.Nodes {
 		x, y := &a.Nodes[i], &b.Nodes[i]
-		if x.Op != y.Op || fmt.Sprint(x.Args, x.Results) != fmt.Sprint(y.Args, y.Results) || !EqualAttrs(x.Attrs, y.Attrs) || (x.Body == nil) != (y.Body == nil) {
+		if x.Op != y.Op || !EqualAttrs(x.Attrs, y.Attrs) || (x.Body == nil) != (y.Body == nil) {
 			return fmt.Sprintf("node %d: %s%v {%s} and %s%v {%s}", i, x.Op, x.Args, x.Attrs, y.Op, y.Args, y.Attrs)
+		}
+		for _, d := range []string{all(x.Args, y.Args), all(x.Results, y.Results)} {
+			if d != "" {
+				return fmt.Sprintf("node %d (%s): %s", i, x.Op, d)
+			}
 		}
 		if x.Body != nil {
 			if d := Diff(x.Body, y.Body); d != "" {
@@ -110,8 +131,8 @@ func Diff(a, b *Graph) string {
 	}
 	for i := range a.Outputs {
 		x, y := a.Outputs[i], b.Outputs[i]
-		if x.Name != y.Name || x.Value != y.Value || (x.Store == nil) != (y.Store == nil) {
-			return fmt.Sprintf("output %d: %s and %s", i, x.Name, y.Name)
+		if d := same(x.Value, y.Value); d != "" || x.Name != y.Name || (x.Store == nil) != (y.Store == nil) {
+			return fmt.Sprintf("output %d: %s and %s: %s", i, x.Name, y.Name, d)
 		}
 		if x.Store != nil && fmt.Sprint(*x.Store) != fmt.Sprint(*y.Store) {
 			return fmt.Sprintf("output %s: store %v and %v", x.Name, *x.Store, *y.Store)
