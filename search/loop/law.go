@@ -36,9 +36,10 @@ type part = term
 // law separates the values of a DAG for one loop axis. d is a private copy: separation adds nodes.
 type law struct {
 	d      *expr.DAG
-	axis   int
-	after  []bool // no loop axis, but a reduction over it beneath
-	taint  []bool // a reduction over the loop axis beneath
+	axis   int          // -1: no loop
+	set    expr.AxisSet // of the loop axis, or none
+	after  []bool       // no loop axis, but a reduction over it beneath
+	taint  []bool       // a reduction over the loop axis beneath
 	known  map[string]int
 	cache  map[int]separated
 	parts  map[int][]part // of the reductions over the loop axis
@@ -47,11 +48,17 @@ type law struct {
 
 func newLaw(d *expr.DAG, axis int) *law {
 	l := &law{d: d.Clone(), axis: axis, known: map[string]int{}, cache: map[int]separated{}, parts: map[int][]part{}, moving: map[int]moving{}}
+	if axis >= 0 {
+		l.set = expr.Set(axis)
+	}
 	for i := range l.d.Nodes {
 		l.note(i)
 	}
 	return l
 }
+
+// on tells whether a set holds the loop axis.
+func (l *law) on(s expr.AxisSet) bool { return s&l.set != 0 }
 
 func nodeKey(n expr.Node) string {
 	return fmt.Sprintf("%d %v %d %d %d {%s} %s %d", n.Op, n.Args, n.Over, n.Axes, n.DType, n.Attrs, n.Value, n.Input)
@@ -60,12 +67,12 @@ func nodeKey(n expr.Node) string {
 // note classifies node i.
 func (l *law) note(i int) {
 	n := l.d.Nodes[i]
-	t := n.Over.Has(l.axis)
+	t := l.on(n.Over)
 	for _, a := range n.Args {
 		t = t || l.taint[a]
 	}
 	l.taint = append(l.taint, t)
-	l.after = append(l.after, t && !n.Axes.Has(l.axis))
+	l.after = append(l.after, t && !l.on(n.Axes))
 	if k := nodeKey(n); n.Op != ugraph.OpInvalid {
 		if _, ok := l.known[k]; !ok {
 			l.known[k] = i
@@ -130,7 +137,7 @@ func (l *law) separateNew(v int) (separated, error) {
 	case l.after[v]:
 		return separated{terms: []term{{h: one, num: []int{v}}}}, nil
 	case !l.taint[v]:
-		return separated{terms: []term{{h: v}}, neutral: !n.Axes.Has(l.axis)}, nil
+		return separated{terms: []term{{h: v}}, neutral: !l.on(n.Axes)}, nil
 	}
 	args := make([]separated, len(n.Args))
 	for i, a := range n.Args {
@@ -484,7 +491,7 @@ func (l *law) extreme(r int, op ugraph.Op) bool {
 	n := l.d.Nodes[r]
 	switch n.Op {
 	case op:
-		return n.Over.Has(l.axis) || l.after[n.Args[0]] && l.extreme(n.Args[0], op)
+		return l.on(n.Over) || l.after[n.Args[0]] && l.extreme(n.Args[0], op)
 	case ugraph.OpMul:
 		return l.extreme(n.Args[0], op) && l.positive(n.Args[1]) || l.extreme(n.Args[1], op) && l.positive(n.Args[0])
 	case ugraph.OpDiv:

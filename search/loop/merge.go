@@ -114,7 +114,7 @@ func (g *merger) newValue(v int, m mode) (int, error) {
 	l := g.f.law
 	n := l.d.Nodes[v]
 	switch {
-	case n.Axes.Has(l.axis):
+	case l.on(n.Axes):
 		return 0, refuse("a value of the loop is needed after it")
 	case n.Op == ugraph.OpInvalid:
 		in, ok := g.inputs[n.Input]
@@ -125,7 +125,7 @@ func (g *merger) newValue(v int, m mode) (int, error) {
 		}
 		n.Input = in
 		return g.m.Add(n), nil
-	case n.Over.Has(l.axis):
+	case l.on(n.Over):
 		return g.reduction(v, m)
 	}
 	args := make([]int, len(n.Args))

@@ -22,9 +22,12 @@ type moving struct {
 
 // findMoving marks every central second moment over the loop axis and its mean.
 func (l *law) findMoving() {
+	if l.set == 0 {
+		return
+	}
 	for v := range l.d.Nodes {
 		n := l.d.Nodes[v]
-		if n.Op != ugraph.OpMean && n.Op != ugraph.OpSum || n.Over != expr.Set(l.axis) {
+		if n.Op != ugraph.OpMean && n.Op != ugraph.OpSum || n.Over != l.set {
 			continue
 		}
 		b := l.d.Nodes[n.Args[0]]
@@ -44,7 +47,7 @@ func (l *law) findMoving() {
 		for i := range 2 {
 			x, mu := s.Args[i], s.Args[1-i]
 			m := l.d.Nodes[mu]
-			if m.Op == ugraph.OpMean && m.Over == n.Over && m.Args[0] == x && !l.taint[x] && l.d.Nodes[x].Axes.Has(l.axis) {
+			if m.Op == ugraph.OpMean && m.Over == n.Over && m.Args[0] == x && !l.taint[x] && l.on(l.d.Nodes[x].Axes) {
 				l.moving[v] = moving{x: x, mean: mu, central: true}
 				l.moving[mu] = moving{x: x, mean: mu}
 			}
@@ -54,7 +57,7 @@ func (l *law) findMoving() {
 
 // count is the accumulator of the number of columns seen, Σ1 over the loop axis.
 func (p *plan) count(dt ugraph.DType) (int, error) {
-	return p.accumulator(part{h: p.l.add(expr.Node{Op: ugraph.OpSum, Args: []int{p.l.ones(p.l.axis, dt)}, Over: expr.Set(p.l.axis), DType: dt})})
+	return p.accumulator(part{h: p.l.add(expr.Node{Op: ugraph.OpSum, Args: []int{p.l.ones(p.l.axis, dt)}, Over: p.l.set, DType: dt})})
 }
 
 // movingReduction is the value at mode m of a reduction in a moving basis; ok is false for others.
@@ -96,7 +99,7 @@ func (p *plan) movingAccum(key, role string, tile, factor int) int {
 		args = append(args, factor)
 	}
 	p.f.Roles[role]++
-	s := p.step(Step{Op: ugraph.OpAccum, Args: args, Over: expr.Set(p.l.axis), DType: p.f.Steps[tile].DType, Kind: "sum", Input: -1})
+	s := p.step(Step{Op: ugraph.OpAccum, Args: args, Over: p.l.set, DType: p.f.Steps[tile].DType, Kind: "sum", Input: -1})
 	p.accs[key] = s
 	return s
 }

@@ -84,7 +84,7 @@ func (p *plan) number(v ugraph.Number, dt ugraph.DType) int {
 func (p *plan) value(v int, m mode) (int, error) {
 	if !p.l.taint[v] {
 		m = final
-	} else if p.l.d.Nodes[v].Axes.Has(p.l.axis) {
+	} else if p.l.on(p.l.d.Nodes[v].Axes) {
 		m = running
 	}
 	if s, ok := p.memo[slot{v, m}]; ok {
@@ -107,7 +107,7 @@ func (p *plan) newValue(v int, m mode) (int, error) {
 		return p.step(Step{Op: ugraph.OpLoad, Input: -1, Axes: n.Axes, DType: ugraph.I32}), nil
 	case n.Op == ugraph.OpConst:
 		return p.number(n.Value, dt), nil
-	case n.Over.Has(p.l.axis):
+	case p.l.on(n.Over):
 		return p.reduction(v, m)
 	}
 	return p.apply(n, m)
@@ -297,7 +297,7 @@ func (p *plan) accumulator(t part) (int, error) {
 		args, role = append(args, factor), "rescaled"
 	}
 	p.f.Roles[role]++
-	s := p.step(Step{Op: ugraph.OpAccum, Args: args, Over: expr.Set(p.l.axis), DType: p.f.Steps[tile].DType, Kind: kind, Input: -1})
+	s := p.step(Step{Op: ugraph.OpAccum, Args: args, Over: p.l.set, DType: p.f.Steps[tile].DType, Kind: kind, Input: -1})
 	p.f.accs[key] = s
 	return s, nil
 }
@@ -305,7 +305,7 @@ func (p *plan) accumulator(t part) (int, error) {
 // carried tells whether a reduction's operands carry the loop axis.
 func (l *law) carried(n expr.Node) bool {
 	for _, a := range n.Args {
-		if l.d.Nodes[a].Axes.Has(l.axis) {
+		if l.on(l.d.Nodes[a].Axes) {
 			return true
 		}
 	}

@@ -160,13 +160,13 @@ func (l *law) accumulateMean(v int) ([]part, error) {
 		count = l.constant(ugraph.Int(c), n.DType)
 	} else {
 		// The other axes are whole in a tile, so their mean is taken there.
-		if rest := n.Over &^ expr.Set(l.axis); rest != 0 {
+		if rest := n.Over &^ l.set; rest != 0 {
 			body = l.add(expr.Node{Op: ugraph.OpMean, Args: []int{body}, Over: rest, DType: n.DType})
 		}
-		sum = expr.Node{Op: ugraph.OpSum, Args: []int{body}, Over: expr.Set(l.axis), DType: n.DType}
-		count = l.add(expr.Node{Op: ugraph.OpSum, Args: []int{l.ones(l.axis, n.DType)}, Over: expr.Set(l.axis), DType: n.DType})
+		sum = expr.Node{Op: ugraph.OpSum, Args: []int{body}, Over: l.set, DType: n.DType}
+		count = l.add(expr.Node{Op: ugraph.OpSum, Args: []int{l.ones(l.axis, n.DType)}, Over: l.set, DType: n.DType})
 	}
-	if !l.d.Nodes[body].Axes.Has(l.axis) {
+	if !l.on(l.d.Nodes[body].Axes) {
 		return nil, refuse("a mean over an axis that its operand lacks")
 	}
 	parts, err := l.accumulate(l.add(sum))

@@ -1,0 +1,117 @@
+package loop
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/morgana-ml/morgana/search/expr"
+	"github.com/morgana-ml/morgana/ugraph"
+	"pgregory.net/rapid"
+)
+
+// emitGraph is a form's μGraph for a tiling.
+func emitGraph(f *Form, t Tiling) (*ugraph.Graph, error) {
+	b := ugraph.NewBuilder(f.DAG.Name)
+	for _, s := range f.DAG.Symbols {
+		b.Symbol(s.Name, s.Lo, s.Hi, s.Multiple)
+	}
+	var in []ugraph.ValueID
+	for _, x := range f.DAG.Inputs {
+		var shape []ugraph.Dim
+		for _, a := range x.Axes {
+			shape = append(shape, f.DAG.Axes[a].Extent)
+		}
+		in = append(in, b.Input(x.Name, x.DType, shape))
+	}
+	outs, err := Emit(b, f, t, in)
+	if err != nil {
+		return nil, err
+	}
+	for i, o := range outs {
+		b.Output(f.DAG.Outputs[i].Name, o)
+	}
+	return b.Graph()
+}
+
+// randomInputs draws inputs; masks get -inf, whole tiles of it included, but never a whole row.
+func randomInputs(d *expr.DAG, env ugraph.Env, seed uint64) []array {
+	r := rand.New(rand.NewPCG(seed, 1))
+	var out []array
+	for _, in := range d.Inputs {
+		shape := make([]int, len(in.Axes))
+		for i, a := range in.Axes {
+			shape[i] = ext(d.Axes[a].Extent, env)
+		}
+		x := newArray(shape)
+		each(shape, func(at []int, i int) {
+			x.data[i] = r.NormFloat64()
+			if in.Name == "M" && (at[1] < 5 && at[1] != at[0]) {
+				x.data[i] = math.Inf(-1)
+			}
+		})
+		out = append(out, x)
+	}
+	return out
+}
+
+func compare(got, want []array) error {
+	for i := range want {
+		if fmt.Sprint(got[i].shape) != fmt.Sprint(want[i].shape) {
+			return fmt.Errorf("output %d has shape %v, want %v", i, got[i].shape, want[i].shape)
+		}
+		for j, w := range want[i].data {
+			if g := got[i].data[j]; !(math.Abs(g-w) <= 1e-9*(1+math.Abs(w))) {
+				return fmt.Errorf("output %d element %d is %g, want %g", i, j, g, w)
+			}
+		}
+	}
+	return nil
+}
+
+func checkTiling(f *Form, t Tiling, env ugraph.Env, seed uint64) error {
+	g, err := emitGraph(f, t)
+	if err != nil {
+		return err
+	}
+	in := randomInputs(f.DAG, env, seed)
+	return compare(runGraph(g, env, in), evalDAG(f.DAG, env, in))
+}
+
+// TestTilings runs every program in every legal form under drawn tilings, ragged ones too, and
+// compares it with the program.
+func TestTilings(t *testing.T) {
+	for _, name := range slices.Sorted(maps.Keys(programs)) {
+		t.Run(name, func(t *testing.T) {
+			p := programs[name]()
+			fs := Forms(p)
+			rapid.Check(t, func(rt *rapid.T) {
+				f := rapid.SampledFrom(fs).Draw(rt, "form")
+				env := ugraph.Env{"S": rapid.Int64Range(1, 13).Draw(rt, "S"), "K": rapid.Int64Range(1, 13).Draw(rt, "K")}
+				tl := drawTiling(rt, f)
+				if err := checkTiling(f, tl, env, rapid.Uint64().Draw(rt, "seed")); err != nil {
+					rt.Fatalf("%v\ntiling %+v split %v\n%s", err, tl, tl.Split, f)
+				}
+			})
+		})
+	}
+}
+
+func drawTiling(rt *rapid.T, f *Form) Tiling {
+	var t Tiling
+	for _, a := range f.Grid.List() {
+		if a != f.Loop && rapid.Bool().Draw(rt, "cut") {
+			t.Grid = append(t.Grid, AxisTile{a, rapid.Int64Range(1, 6).Draw(rt, "tile")})
+		}
+	}
+	if f.Loop >= 0 {
+		t.LoopTile = rapid.Int64Range(1, 6).Draw(rt, "loop")
+		if f.Split && rapid.Bool().Draw(rt, "split") {
+			t.Split = &AxisTile{f.Loop, rapid.Int64Range(1, 14).Draw(rt, "part")}
+		}
+	}
+	return t
+}
