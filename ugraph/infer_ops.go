@@ -509,10 +509,16 @@ func reshapeCuts(x Type, shape []Dim) []Cut {
 			lost = lost || x.Cut(i).IsCut()
 			i++
 		default:
-			for ; i < x.Rank(); i++ {
+			// What follows the merged or split axes stays as it is.
+			iEnd, jEnd := x.Rank(), len(shape)
+			for iEnd > i && jEnd > j && x.Shape[iEnd-1] == shape[jEnd-1] {
+				iEnd, jEnd = iEnd-1, jEnd-1
+				cuts[jEnd] = x.Cut(iEnd)
+			}
+			for ; i < iEnd; i++ {
 				lost = lost || x.Cut(i).IsCut()
 			}
-			j = len(shape)
+			i, j = x.Rank(), len(shape)
 		}
 	}
 	if lost && len(cuts) > 0 {
