@@ -35,6 +35,9 @@ func (e *emitter) contraction(s Step, a, b tile) tile {
 	m, moreM := e.fold(a, rows)
 	n, moreN := e.fold(b, cols)
 	k, moreK := e.fold(b, over)
+	if !adjacent(a.axes(), k) { // folded, they would have to be moved in the other operand
+		k, moreK = k[:1], over&^expr.Set(k[0])
+	}
 	batch := e.rank.sorted((inA&inB&^over | moreM | moreN | moreK).List())
 	ta, ka := e.operand(a, batch, m, k)
 	tb, kb := e.operand(b, batch, k, n)
@@ -66,7 +69,8 @@ func (e *emitter) contraction(s Step, a, b tile) tile {
 	return out
 }
 
-// fold chooses which axes of a role become the matrix dimension, in t's order, and which are left.
+// fold chooses which axes of a role become the matrix dimension and which are left: the largest, with
+// its uncut neighbours.
 func (e *emitter) fold(t tile, axes expr.AxisSet) (list []int, rest expr.AxisSet) {
 	shape := e.k.Type(t.id).Shape
 	size := func(a int) int64 {
@@ -85,17 +89,28 @@ func (e *emitter) fold(t tile, axes expr.AxisSet) (list []int, rest expr.AxisSet
 	if largest < 0 {
 		return nil, 0
 	}
-	if e.cut.Has(largest) {
-		return []int{largest}, axes &^ expr.Set(largest)
-	}
-	for _, a := range t.axes() {
-		if axes.Has(a) && (a == largest || !e.cut.Has(a) && size(a) > 1) {
-			list = append(list, a)
-		} else if axes.Has(a) {
-			rest |= expr.Set(a)
+	// Only neighbours fold without moving elements.
+	list = []int{largest}
+	if !e.cut.Has(largest) {
+		list = nil
+		for _, a := range t.axes() {
+			switch eligible := axes.Has(a) && !e.cut.Has(a) && size(a) > 1 || a == largest; {
+			case eligible:
+				list = append(list, a)
+			case slices.Contains(list, largest):
+				return list, axes &^ expr.Set(list...)
+			default:
+				list = nil
+			}
 		}
 	}
-	return list, rest
+	return list, axes &^ expr.Set(list...)
+}
+
+// adjacent tells whether list stands in axes, in that order and without a gap.
+func adjacent(axes, list []int) bool {
+	at := slices.Index(axes, list[0])
+	return at+len(list) <= len(axes) && slices.Equal(axes[at:at+len(list)], list)
 }
 
 // operand arranges t as batch × first × second, or transposed where that saves moving elements.

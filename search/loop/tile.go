@@ -172,7 +172,11 @@ func (e *emitter) arrangeGroups(t tile, groups [][]int) tile {
 		return t
 	}
 	if !slices.Equal(t.axes(), order) {
-		t = e.permute(t, order, first)
+		want := first
+		if folded {
+			want = nil
+		}
+		t = e.permute(t, order, want)
 		if !folded && slices.Equal(t.dims, first) {
 			return t
 		}
@@ -191,7 +195,7 @@ func (e *emitter) extent(t tile, axis int) ugraph.Dim {
 	return e.k.Type(t.id).Shape[slices.Index(t.dims, axis)]
 }
 
-// permute orders the axes of t, with units where want has them if their number agrees, else in front.
+// permute orders the axes of t, with units where want has them if it has as many, else in front.
 func (e *emitter) permute(t tile, order, want []int) tile {
 	var units []int
 	for i, a := range t.dims {
@@ -200,7 +204,7 @@ func (e *emitter) permute(t tile, order, want []int) tile {
 		}
 	}
 	perm, dims := []int64{}, []int{}
-	if len(want) == len(t.dims) && len(order) == len(t.axes()) {
+	if len(want) == len(t.dims) && count(want, unit) == len(units) {
 		u := 0
 		for _, a := range want {
 			if a == unit {
@@ -252,6 +256,9 @@ func (e *emitter) reshape(t tile, shape []ugraph.Dim, dims []int) tile {
 		id = e.k.Op(ugraph.OpSum, ugraph.Attrs{ugraph.IntsAttr("axis", gone...)}, id)
 	}
 	axes := t.axes()
+	if len(axes) > len(dims)-count(dims, unit) { // folded axes are uncut, so only units are ambiguous
+		return tile{e.k.Op(ugraph.OpReshape, attrs, id), dims}
+	}
 	lead := len(dims) - len(axes)
 	if lead == 0 {
 		return tile{id, axes}
@@ -267,4 +274,14 @@ func (e *emitter) reshape(t tile, shape []ugraph.Dim, dims []int) tile {
 		return tile{id, dims}
 	}
 	return e.permute(tile{id, cur}, axes, dims)
+}
+
+func count(dims []int, a int) int {
+	n := 0
+	for _, d := range dims {
+		if d == a {
+			n++
+		}
+	}
+	return n
 }
