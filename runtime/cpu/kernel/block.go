@@ -3,7 +3,7 @@ package kernel
 import "unsafe"
 
 // packTransM is the number of rows of A from which packing a transposed B pays.
-const packTransM = 6
+const packTransM = 2
 
 // product is a matrix product whose B is still to be given: C[m×n] (+)= A·B with element (i,p) of A
 // at a[i·ars+p·acs].

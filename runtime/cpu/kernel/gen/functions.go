@@ -81,10 +81,16 @@ func functions() []mapSpec {
 		{
 			name: "expSumAVX2", args: []string{"x"}, scalars: []string{"c"}, unroll: 3, sum: true,
 			doc: "expSumAVX2 sets dst[i] = exp(x[i] − c) and returns the sum.",
-			setup: func(g *gen, s []reg.VecVirtual) func([]reg.VecVirtual) reg.VecVirtual {
+			setup: func(g *gen, _ []reg.VecVirtual) func([]reg.VecVirtual) reg.VecVirtual {
 				e := g.newExp()
+				c, err := g.Param("c").Resolve()
+				if err != nil {
+					panic(err)
+				}
 				return func(in []reg.VecVirtual) reg.VecVirtual {
-					g.VSUBPS(s[0], in[0], in[0])
+					shift := g.YMM() // from the stack each time: the registers are needed for three vectors
+					g.VBROADCASTSS(c.Addr, shift)
+					g.VSUBPS(shift, in[0], in[0])
 					return e.exp(in[0])
 				}
 			},
@@ -117,7 +123,19 @@ func (g *gen) polynomial(x reg.VecVirtual, c ...float32) reg.VecVirtual {
 // two parts (Cody and Waite), p the polynomial of Cephes' expf.
 type expGen struct {
 	*gen
-	low, high reg.VecVirtual // beyond these the result is 0 or infinity
+}
+
+// Beyond these exp is 0 or infinity.
+const (
+	expLow  = -120
+	expHigh = 90
+)
+
+// limit emits x = op(x, bound) for VMAXPS or VMINPS, where x is the second source, which the
+// instruction returns if x is NaN. The bound is loaded each time: registers are scarcer than loads.
+func (g *gen) limit(op func(...Op), x reg.VecVirtual, bound float32, out reg.VecVirtual) {
+	b := g.load(g.vec(bound))
+	op(x, b, out)
 }
 
 // Adding magic to a float of magnitude below 2²² leaves its nearest integer plus magicBias in the
@@ -128,7 +146,7 @@ const (
 )
 
 func (g *gen) newExp() expGen {
-	return expGen{g, g.load(g.vec(-120)), g.load(g.vec(90))}
+	return expGen{g}
 }
 
 // reduce emits p(r) and the float whose low bits are n + magicBias.
@@ -141,9 +159,14 @@ func (g *gen) reduce(x reg.VecVirtual) (p, t reg.VecVirtual) {
 	g.VFNMADD231PS(g.vec(high), n, r)
 	ln2 := math.Ln2 // a variable: constant arithmetic would not round to float64
 	g.VFNMADD231PS(g.vec(float32(ln2-float64(high))), n, r)
-	p = g.polynomial(r, 1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1)
+	// The polynomial's terms by pairs (Estrin's scheme): half the latency of Horner's rule.
 	z := g.YMM()
 	g.VMULPS(r, r, z)
+	p = g.polynomial(r, 1.9875691500e-4, 1.3981999507e-3)
+	q := g.polynomial(r, 8.3334519073e-3, 4.1665795894e-2)
+	g.VFMADD213PS(q, z, p)
+	q = g.polynomial(r, 1.6666665459e-1, 5.0000001201e-1)
+	g.VFMADD213PS(q, z, p)
 	g.VFMADD213PS(r, z, p)
 	g.VADDPS(g.vec(1), p, p)
 	return p, t
@@ -161,11 +184,10 @@ func (g *gen) powers(t reg.VecVirtual) (a, b reg.VecVirtual) {
 	return a, b
 }
 
-// exp emits exp(x). In both limits x is the second source, which the instruction returns if x is
-// NaN.
+// exp emits exp(x).
 func (e expGen) exp(x reg.VecVirtual) reg.VecVirtual {
-	e.VMAXPS(x, e.low, x)
-	e.VMINPS(x, e.high, x)
+	e.limit(e.VMAXPS, x, expLow, x)
+	e.limit(e.VMINPS, x, expHigh, x)
 	p, t := e.reduce(x)
 	a, b := e.powers(t)
 	e.VMULPS(a, p, p)
@@ -188,14 +210,14 @@ func (e expGen) small(x reg.VecVirtual) reg.VecVirtual {
 func (e expGen) sigmoid(x reg.VecVirtual, silu bool) reg.VecVirtual {
 	y := e.YMM()
 	e.VORPS(e.vecBits(signBit), x, y)
-	e.VMAXPS(y, e.low, y)
+	e.limit(e.VMAXPS, y, expLow, y)
 	p, t := e.reduce(y)
 	a, b := e.powers(t)
 	e.VMULPS(a, p, p)
 	num := e.load(e.vec(1))
 	if silu {
 		negative, infinite := e.YMM(), e.YMM()
-		e.VMAXPS(x, e.low, negative)
+		e.limit(e.VMAXPS, x, expLow, negative)
 		e.VMULPS(p, negative, negative)
 		e.VMULPS(b, negative, negative)
 		e.VCMPPS(cmpEqual, e.vec(float32(math.Inf(-1))), x, infinite)
@@ -219,10 +241,10 @@ func (e expGen) tanh(x reg.VecVirtual) reg.VecVirtual {
 	e.VMULPS(x, square, cube)
 	e.VFMADD213PS(x, cube, near)
 
-	a, twice, limit := e.YMM(), e.YMM(), e.load(e.vec(20))
+	a, twice := e.YMM(), e.YMM()
 	e.VANDPS(e.vecBits(^uint32(signBit)), x, a)
 	e.VADDPS(a, a, twice)
-	e.VMINPS(twice, limit, twice)
+	e.limit(e.VMINPS, twice, 20, twice)
 	p := e.small(twice)
 	far := e.load(e.vec(1))
 	e.VADDPS(far, p, p)
@@ -241,8 +263,8 @@ func (e expGen) erf(x reg.VecVirtual) reg.VecVirtual {
 	e.VFMADD213PS(x, x, near)
 
 	e.VANDPS(e.vecBits(^uint32(signBit)), x, a)
-	limit, t := e.load(e.vec(4)), e.YMM()
-	e.VMINPS(a, limit, t)
+	t := e.YMM()
+	e.limit(e.VMINPS, a, 4, t)
 	r := e.polynomial(t, -1.72853470e-5, 3.83197126e-4, -3.88396438e-3, 2.42546219e-2, -1.06777877e-1, -6.34846687e-1, -1.28717512e-1)
 	e.VFMSUB213PS(t, t, r) // r·t − t
 	p := e.small(r)

@@ -5,8 +5,10 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"os"
+	"regexp"
 
 	"github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/pass"
@@ -18,6 +20,9 @@ type gen struct {
 	*build.Context
 	constants map[string]bool
 }
+
+// highRegister matches the registers that AVX2 lacks, which avo hands out when the others are taken.
+var highRegister = regexp.MustCompile(`\b[XYZ](1[6-9]|[23][0-9])\b`)
 
 func main() {
 	if err := run(os.Args[1:]); err != nil {
@@ -42,6 +47,7 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
+	interleave(file)
 	if err := pass.Compile.Execute(file); err != nil {
 		return err
 	}
@@ -50,6 +56,12 @@ func run(args []string) error {
 		text, err := p.Print(file)
 		if err != nil {
 			return err
+		}
+		for _, function := range bytes.Split(text, []byte("\nTEXT "))[1:] {
+			if i == 0 && highRegister.Match(function) {
+				name, _, _ := bytes.Cut(function, []byte("("))
+				return fmt.Errorf("%s needs more than 16 vector registers, which only AVX-512 has: unroll it less", name)
+			}
 		}
 		if err := os.WriteFile(args[i], text, 0o644); err != nil {
 			return err

@@ -84,6 +84,7 @@ func (g *gen) mapLoop(m mapSpec) {
 	g.XORQ(at, at)
 	vectors := func(count int, mask reg.VecVirtual) {
 		for u := range count {
+			g.Comment(vectorMark)
 			in := make([]reg.VecVirtual, len(pointers))
 			for i, p := range pointers {
 				in[i] = g.YMM()
@@ -108,6 +109,7 @@ func (g *gen) mapLoop(m mapSpec) {
 				g.VADDPS(out, total, total)
 			}
 		}
+		g.Comment(vectorsEnd)
 	}
 	loop := func(label string, count int) {
 		next := "after_" + label
