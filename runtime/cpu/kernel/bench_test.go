@@ -109,14 +109,15 @@ func BenchmarkSkinny(b *testing.B) {
 			b.Run(fmt.Sprintf("%s/m=%d", weights, m), func(b *testing.B) {
 				x, y, w := alloc(b, m*n), alloc(b, m*n), alloc(b, n*n)
 				w16 := alloc16(b, n*n)
+				scratch := alloc(b, GemmScratch(m, n, n))
 				seconds := best(b, func() {
 					switch weights {
 					case "f32":
-						GemmPacked(y, n, x, n, w, m, n, n, false, nil)
+						GemmPacked(y, n, x, n, w, m, n, n, false, scratch)
 					case "f16":
-						GemmPackedF16(y, n, x, n, w16, m, n, n, false, nil)
+						GemmPackedF16(y, n, x, n, w16, m, n, n, false, scratch)
 					default:
-						GemmPackedBF16(y, n, x, n, w16, m, n, n, false, nil)
+						GemmPackedBF16(y, n, x, n, w16, m, n, n, false, scratch)
 					}
 				})
 				flops, bytes := 2*float64(m)*n*n, float64(size*n*n)

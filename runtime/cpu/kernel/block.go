@@ -103,7 +103,11 @@ func (p *product) blocked(scratch []float32, panel panelFunc) {
 				}
 				for j := 0; j < nb; j += PanelCols {
 					cols := min(PanelCols, nb-j)
-					b := panel(packedB[j*kb:(j+PanelCols)*kb], k0, kb, j0+j, cols, i0 == 0)
+					at := j * kb
+					if p.m <= blockM { // used once: the same place each time, which stays in the first-level cache
+						at = 0
+					}
+					b := panel(packedB[at:at+PanelCols*kb], k0, kb, j0+j, cols, i0 == 0)
 					p.column(packedA, b, i0, mb, j0+j, cols, k0, kb)
 				}
 			}

@@ -108,10 +108,7 @@ func TestUnaryError(t *testing.T) {
 				}
 			})
 			for _, level := range levels {
-				bound := unaryRows[op].ulpGeneric
-				if level.name == "avx2" {
-					bound = unaryRows[op].ulpAVX2
-				}
+				bound := unaryRows[op].errorAt(level)
 				t.Logf("%s: %.3f ulp at %v", level.name, worst[level.name], at[level.name])
 				if worst[level.name] > bound {
 					t.Errorf("%s: %.3f ulp at %v (%#08x), bound %v", level.name, worst[level.name], at[level.name],

@@ -63,13 +63,21 @@ var unaryRows = [numUnary]unaryRow{
 	Floor:      {"floor", viaFloat64(math.Floor), 0, 0},
 	Sin:        {"sin", viaFloat64(math.Sin), 0.51, 0.51},
 	Cos:        {"cos", viaFloat64(math.Cos), 0.51, 0.51},
-	Tanh:       {"tanh", viaFloat64(math.Tanh), 0.51, 2.5},
-	Erf:        {"erf", viaFloat64(math.Erf), 0.51, 1.5},
-	Sigmoid:    {"sigmoid", viaFloat64(sigmoid64), 0.51, 2.5},
+	Tanh:       {"tanh", viaFloat64(math.Tanh), 0.51, 1.5},
+	Erf:        {"erf", viaFloat64(math.Erf), 0.51, 1},
+	Sigmoid:    {"sigmoid", viaFloat64(sigmoid64), 0.51, 2.3},
 	Silu:       {"silu", viaFloat64(func(x float64) float64 { return x * sigmoid64(x) }), 0.51, 3},
 	Relu:       {"relu", func(x float32) float32 { return max(x, 0) }, 0, 0},
 	Gelu:       {"gelu", viaFloat64(gelu64), 0.51, 0.51},
 	GeluTanh:   {"gelu_tanh", viaFloat64(geluTanh64), 0.51, 0.51},
+}
+
+// errorAt is the bound at a level.
+func (r unaryRow) errorAt(level *table) float64 {
+	if level.name == "avx2" {
+		return r.ulpAVX2
+	}
+	return r.ulpGeneric
 }
 
 // binaryGeneric are the scalar meanings of the binary operations.

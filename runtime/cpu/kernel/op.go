@@ -3,7 +3,9 @@ package kernel
 // UnaryOp is an elementwise function of one operand.
 type UnaryOp uint8
 
-// The unary operations. The error of each level is in the table unaryRows.
+// The unary operations. The largest error in ulp over all of float32, subnormal results included, is
+// at the avx2 level: Exp 1.1, Tanh 1.5, Erf 1.0, Sigmoid 2.3, Silu 3.0, Rsqrt 1.6; of the others, and
+// of all at the generic level, 0.51; of Abs, Neg, Sign, Floor and Relu 0. See ErrorULP.
 const (
 	Exp UnaryOp = iota
 	Log
@@ -54,6 +56,10 @@ func UnaryOpByName(name string) (UnaryOp, bool) {
 	}
 	return 0, false
 }
+
+// ErrorULP is the largest error of the operation at the level in use, over all of float32, in units
+// in the last place of the exact result.
+func (op UnaryOp) ErrorULP() float64 { return unaryRows[op].errorAt(active) }
 
 // BinaryOp is an elementwise function of two operands.
 type BinaryOp uint8
