@@ -1,7 +1,5 @@
 package target
 
-
-
 import (
 	"maps"
 
