@@ -2,6 +2,7 @@ package loop
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/morgana-ml/morgana/search/expr"
 	"github.com/morgana-ml/morgana/ugraph"
@@ -143,12 +144,19 @@ func (p *plan) reduction(v int, m mode) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	sum := -1
-	for _, t := range parts {
-		s, err := p.partValue(t, m, computeType(p.l.d.Nodes[v].DType))
-		if err != nil {
+	num, den := make([][]int, len(parts)), make([][]int, len(parts))
+	for i, t := range parts {
+		if num[i], den[i], err = p.factors(t, m); err != nil {
 			return 0, err
 		}
+	}
+	common := den[0]
+	for _, d := range den[1:] {
+		common = slices.DeleteFunc(slices.Clone(common), func(s int) bool { return !slices.Contains(d, s) })
+	}
+	sum := -1
+	for i, t := range parts {
+		s := p.quotient(num[i], without(den[i], common), computeType(p.l.d.Nodes[v].DType))
 		switch {
 		case sum < 0 && t.minus:
 			sum = p.op(ugraph.OpNeg, s)
@@ -160,44 +168,73 @@ func (p *plan) reduction(v int, m mode) (int, error) {
 			sum = p.op(ugraph.OpAdd, sum, s)
 		}
 	}
+	for _, s := range common {
+		sum = p.op(ugraph.OpDiv, sum, s)
+	}
 	return sum, nil
 }
 
-// partValue is one part without its sign.
-func (p *plan) partValue(t part, m mode, dt ugraph.DType) (int, error) {
-	s := -1
+// factors are the steps whose product over whose quotient is one part without its sign.
+func (p *plan) factors(t part, m mode) (num, den []int, err error) {
 	if t.h != one {
 		acc, err := p.accumulator(t)
 		if err != nil {
-			return 0, err
+			return nil, nil, err
 		}
-		s = p.read(acc, m)
+		s := p.read(acc, m)
 		if m == running {
 			s = p.guard(s, t.h)
 		}
+		num = append(num, s)
 	}
 	for _, x := range t.num {
 		v, err := p.value(x, m)
 		if err != nil {
-			return 0, err
+			return nil, nil, err
 		}
+		num = append(num, v)
+	}
+	for _, x := range t.den {
+		v, err := p.value(x, m)
+		if err != nil {
+			return nil, nil, err
+		}
+		if i := slices.Index(num, v); i >= 0 {
+			num = slices.Delete(num, i, i+1)
+			continue
+		}
+		den = append(den, v)
+	}
+	return num, den, nil
+}
+
+// without removes the elements of b from a, each as often as it occurs in b.
+func without(a, b []int) []int {
+	out := slices.Clone(a)
+	for _, x := range b {
+		if i := slices.Index(out, x); i >= 0 {
+			out = slices.Delete(out, i, i+1)
+		}
+	}
+	return out
+}
+
+func (p *plan) quotient(num, den []int, dt ugraph.DType) int {
+	s := -1
+	for _, x := range num {
 		if s < 0 {
-			s = v
+			s = x
 		} else {
-			s = p.op(ugraph.OpMul, s, v)
+			s = p.op(ugraph.OpMul, s, x)
 		}
 	}
 	if s < 0 {
 		s = p.number(ugraph.Int(1), dt)
 	}
-	for _, x := range t.den {
-		v, err := p.value(x, m)
-		if err != nil {
-			return 0, err
-		}
-		s = p.op(ugraph.OpDiv, s, v)
+	for _, x := range den {
+		s = p.op(ugraph.OpDiv, s, x)
 	}
-	return s, nil
+	return s
 }
 
 // read is an accumulator at a mode.
