@@ -3,112 +3,112 @@
 package kernel
 
 // microF32R1 computes 1 rows of 16 columns of a product with F32 weights.
-func microF32R1(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+func microF32R1(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 
 // edgeF32R1 computes 1 rows of 1 to 8 columns of a product with F32 weights.
-func edgeF32R1(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+func edgeF32R1(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 
 // microF32R2 computes 2 rows of 16 columns of a product with F32 weights.
-func microF32R2(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+func microF32R2(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 
 // edgeF32R2 computes 2 rows of 1 to 8 columns of a product with F32 weights.
-func edgeF32R2(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+func edgeF32R2(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 
 // microF32R3 computes 3 rows of 16 columns of a product with F32 weights.
-func microF32R3(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+func microF32R3(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 
 // edgeF32R3 computes 3 rows of 1 to 8 columns of a product with F32 weights.
-func edgeF32R3(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+func edgeF32R3(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 
 // microF32R4 computes 4 rows of 16 columns of a product with F32 weights.
-func microF32R4(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+func microF32R4(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 
 // edgeF32R4 computes 4 rows of 1 to 8 columns of a product with F32 weights.
-func edgeF32R4(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+func edgeF32R4(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 
 // microF32R5 computes 5 rows of 16 columns of a product with F32 weights.
-func microF32R5(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+func microF32R5(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 
 // edgeF32R5 computes 5 rows of 1 to 8 columns of a product with F32 weights.
-func edgeF32R5(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+func edgeF32R5(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 
 // microF32R6 computes 6 rows of 16 columns of a product with F32 weights.
-func microF32R6(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+func microF32R6(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 
 // edgeF32R6 computes 6 rows of 1 to 8 columns of a product with F32 weights.
-func edgeF32R6(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+func edgeF32R6(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 
 // microF16R1 computes 1 rows of 16 columns of a product with F16 weights.
-func microF16R1(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+func microF16R1(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 
 // edgeF16R1 computes 1 rows of 1 to 8 columns of a product with F16 weights.
-func edgeF16R1(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+func edgeF16R1(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 
 // microF16R2 computes 2 rows of 16 columns of a product with F16 weights.
-func microF16R2(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+func microF16R2(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 
 // edgeF16R2 computes 2 rows of 1 to 8 columns of a product with F16 weights.
-func edgeF16R2(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+func edgeF16R2(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 
 // microF16R3 computes 3 rows of 16 columns of a product with F16 weights.
-func microF16R3(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+func microF16R3(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 
 // edgeF16R3 computes 3 rows of 1 to 8 columns of a product with F16 weights.
-func edgeF16R3(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+func edgeF16R3(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 
 // microF16R4 computes 4 rows of 16 columns of a product with F16 weights.
-func microF16R4(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+func microF16R4(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 
 // edgeF16R4 computes 4 rows of 1 to 8 columns of a product with F16 weights.
-func edgeF16R4(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+func edgeF16R4(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 
 // microF16R5 computes 5 rows of 16 columns of a product with F16 weights.
-func microF16R5(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+func microF16R5(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 
 // edgeF16R5 computes 5 rows of 1 to 8 columns of a product with F16 weights.
-func edgeF16R5(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+func edgeF16R5(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 
 // microF16R6 computes 6 rows of 16 columns of a product with F16 weights.
-func microF16R6(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+func microF16R6(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 
 // edgeF16R6 computes 6 rows of 1 to 8 columns of a product with F16 weights.
-func edgeF16R6(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+func edgeF16R6(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 
 // microBF16R1 computes 1 rows of 16 columns of a product with BF16 weights.
-func microBF16R1(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+func microBF16R1(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 
 // edgeBF16R1 computes 1 rows of 1 to 8 columns of a product with BF16 weights.
-func edgeBF16R1(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+func edgeBF16R1(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 
 // microBF16R2 computes 2 rows of 16 columns of a product with BF16 weights.
-func microBF16R2(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+func microBF16R2(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 
 // edgeBF16R2 computes 2 rows of 1 to 8 columns of a product with BF16 weights.
-func edgeBF16R2(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+func edgeBF16R2(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 
 // microBF16R3 computes 3 rows of 16 columns of a product with BF16 weights.
-func microBF16R3(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+func microBF16R3(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 
 // edgeBF16R3 computes 3 rows of 1 to 8 columns of a product with BF16 weights.
-func edgeBF16R3(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+func edgeBF16R3(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 
 // microBF16R4 computes 4 rows of 16 columns of a product with BF16 weights.
-func microBF16R4(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+func microBF16R4(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 
 // edgeBF16R4 computes 4 rows of 1 to 8 columns of a product with BF16 weights.
-func edgeBF16R4(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+func edgeBF16R4(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 
 // microBF16R5 computes 5 rows of 16 columns of a product with BF16 weights.
-func microBF16R5(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+func microBF16R5(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 
 // edgeBF16R5 computes 5 rows of 1 to 8 columns of a product with BF16 weights.
-func edgeBF16R5(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+func edgeBF16R5(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 
 // microBF16R6 computes 6 rows of 16 columns of a product with BF16 weights.
-func microBF16R6(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+func microBF16R6(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 
 // edgeBF16R6 computes 6 rows of 1 to 8 columns of a product with BF16 weights.
-func edgeBF16R6(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+func edgeBF16R6(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 
 // addVV sets dst[i] = add(a[i], b[i]).
 func addVV(dst []float32, a []float32, b []float32)

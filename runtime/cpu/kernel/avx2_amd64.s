@@ -2,7 +2,7 @@
 
 #include "textflag.h"
 
-// func microF32R1(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+// func microF32R1(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 // Requires: AVX, FMA3, MMX+
 TEXT ·microF32R1(SB), NOSPLIT, $0-96
 	MOVQ   a+16(FP), AX
@@ -11,7 +11,8 @@ TEXT ·microF32R1(SB), NOSPLIT, $0-96
 	MOVQ   b+40(FP), BX
 	MOVQ   ldb+48(FP), SI
 	MOVQ   k+56(FP), DI
-	MOVQ   pf+80(FP), R8
+	MOVQ   ahead+80(FP), R8
+	ADDQ   BX, R8
 	MOVQ   pfStep+88(FP), R9
 	SHLQ   $0x02, CX
 	SHLQ   $0x02, DX
@@ -110,7 +111,7 @@ overwrite:
 	VZEROUPPER
 	RET
 
-// func edgeF32R1(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+// func edgeF32R1(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 // Requires: AVX, FMA3, MMX+
 TEXT ·edgeF32R1(SB), NOSPLIT, $0-96
 	MOVQ    a+16(FP), AX
@@ -119,7 +120,8 @@ TEXT ·edgeF32R1(SB), NOSPLIT, $0-96
 	MOVQ    b+40(FP), BX
 	MOVQ    ldb+48(FP), SI
 	MOVQ    k+56(FP), DI
-	MOVQ    pf+80(FP), R8
+	MOVQ    ahead+80(FP), R8
+	ADDQ    BX, R8
 	MOVQ    pfStep+88(FP), R9
 	SHLQ    $0x02, CX
 	SHLQ    $0x02, DX
@@ -258,7 +260,7 @@ DATA masks<>+56(SB)/4, $0x00000000
 DATA masks<>+60(SB)/4, $0x00000000
 GLOBL masks<>(SB), RODATA|NOPTR, $64
 
-// func microF32R2(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+// func microF32R2(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 // Requires: AVX, FMA3, MMX+
 TEXT ·microF32R2(SB), NOSPLIT, $0-96
 	MOVQ   a+16(FP), AX
@@ -267,7 +269,8 @@ TEXT ·microF32R2(SB), NOSPLIT, $0-96
 	MOVQ   b+40(FP), BX
 	MOVQ   ldb+48(FP), SI
 	MOVQ   k+56(FP), DI
-	MOVQ   pf+80(FP), R8
+	MOVQ   ahead+80(FP), R8
+	ADDQ   BX, R8
 	MOVQ   pfStep+88(FP), R9
 	SHLQ   $0x02, CX
 	SHLQ   $0x02, DX
@@ -385,7 +388,7 @@ overwrite:
 	VZEROUPPER
 	RET
 
-// func edgeF32R2(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+// func edgeF32R2(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 // Requires: AVX, FMA3, MMX+
 TEXT ·edgeF32R2(SB), NOSPLIT, $0-96
 	MOVQ    a+16(FP), AX
@@ -394,7 +397,8 @@ TEXT ·edgeF32R2(SB), NOSPLIT, $0-96
 	MOVQ    b+40(FP), BX
 	MOVQ    ldb+48(FP), SI
 	MOVQ    k+56(FP), DI
-	MOVQ    pf+80(FP), R8
+	MOVQ    ahead+80(FP), R8
+	ADDQ    BX, R8
 	MOVQ    pfStep+88(FP), R9
 	SHLQ    $0x02, CX
 	SHLQ    $0x02, DX
@@ -501,7 +505,7 @@ overwrite:
 	VZEROUPPER
 	RET
 
-// func microF32R3(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+// func microF32R3(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 // Requires: AVX, FMA3, MMX+
 TEXT ·microF32R3(SB), NOSPLIT, $0-96
 	MOVQ   a+16(FP), AX
@@ -510,7 +514,8 @@ TEXT ·microF32R3(SB), NOSPLIT, $0-96
 	MOVQ   b+40(FP), BX
 	MOVQ   ldb+48(FP), SI
 	MOVQ   k+56(FP), DI
-	MOVQ   pf+80(FP), R8
+	MOVQ   ahead+80(FP), R8
+	ADDQ   BX, R8
 	MOVQ   pfStep+88(FP), R9
 	SHLQ   $0x02, CX
 	SHLQ   $0x02, DX
@@ -655,7 +660,7 @@ overwrite:
 	VZEROUPPER
 	RET
 
-// func edgeF32R3(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+// func edgeF32R3(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 // Requires: AVX, FMA3, MMX+
 TEXT ·edgeF32R3(SB), NOSPLIT, $0-96
 	MOVQ    a+16(FP), AX
@@ -664,7 +669,8 @@ TEXT ·edgeF32R3(SB), NOSPLIT, $0-96
 	MOVQ    b+40(FP), BX
 	MOVQ    ldb+48(FP), SI
 	MOVQ    k+56(FP), DI
-	MOVQ    pf+80(FP), R8
+	MOVQ    ahead+80(FP), R8
+	ADDQ    BX, R8
 	MOVQ    pfStep+88(FP), R9
 	SHLQ    $0x02, CX
 	SHLQ    $0x02, DX
@@ -793,7 +799,7 @@ overwrite:
 	VZEROUPPER
 	RET
 
-// func microF32R4(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+// func microF32R4(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 // Requires: AVX, FMA3, MMX+
 TEXT ·microF32R4(SB), NOSPLIT, $0-96
 	MOVQ   a+16(FP), AX
@@ -802,7 +808,8 @@ TEXT ·microF32R4(SB), NOSPLIT, $0-96
 	MOVQ   b+40(FP), BX
 	MOVQ   ldb+48(FP), SI
 	MOVQ   k+56(FP), DI
-	MOVQ   pf+80(FP), R8
+	MOVQ   ahead+80(FP), R8
+	ADDQ   BX, R8
 	MOVQ   pfStep+88(FP), R9
 	SHLQ   $0x02, CX
 	SHLQ   $0x02, DX
@@ -965,7 +972,7 @@ overwrite:
 	VZEROUPPER
 	RET
 
-// func edgeF32R4(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+// func edgeF32R4(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 // Requires: AVX, FMA3, MMX+
 TEXT ·edgeF32R4(SB), NOSPLIT, $0-96
 	MOVQ    a+16(FP), AX
@@ -974,7 +981,8 @@ TEXT ·edgeF32R4(SB), NOSPLIT, $0-96
 	MOVQ    b+40(FP), BX
 	MOVQ    ldb+48(FP), SI
 	MOVQ    k+56(FP), DI
-	MOVQ    pf+80(FP), R8
+	MOVQ    ahead+80(FP), R8
+	ADDQ    BX, R8
 	MOVQ    pfStep+88(FP), R9
 	SHLQ    $0x02, CX
 	SHLQ    $0x02, DX
@@ -1116,7 +1124,7 @@ overwrite:
 	VZEROUPPER
 	RET
 
-// func microF32R5(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+// func microF32R5(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 // Requires: AVX, FMA3, MMX+
 TEXT ·microF32R5(SB), NOSPLIT, $0-96
 	MOVQ   a+16(FP), AX
@@ -1125,7 +1133,8 @@ TEXT ·microF32R5(SB), NOSPLIT, $0-96
 	MOVQ   b+40(FP), BX
 	MOVQ   ldb+48(FP), SI
 	MOVQ   k+56(FP), DI
-	MOVQ   pf+80(FP), R8
+	MOVQ   ahead+80(FP), R8
+	ADDQ   BX, R8
 	MOVQ   pfStep+88(FP), R9
 	SHLQ   $0x02, CX
 	SHLQ   $0x02, DX
@@ -1311,7 +1320,7 @@ overwrite:
 	VZEROUPPER
 	RET
 
-// func edgeF32R5(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+// func edgeF32R5(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 // Requires: AVX, FMA3, MMX+
 TEXT ·edgeF32R5(SB), NOSPLIT, $0-96
 	MOVQ    a+16(FP), AX
@@ -1320,7 +1329,8 @@ TEXT ·edgeF32R5(SB), NOSPLIT, $0-96
 	MOVQ    b+40(FP), BX
 	MOVQ    ldb+48(FP), SI
 	MOVQ    k+56(FP), DI
-	MOVQ    pf+80(FP), R8
+	MOVQ    ahead+80(FP), R8
+	ADDQ    BX, R8
 	MOVQ    pfStep+88(FP), R9
 	SHLQ    $0x02, CX
 	SHLQ    $0x02, DX
@@ -1480,7 +1490,7 @@ overwrite:
 	VZEROUPPER
 	RET
 
-// func microF32R6(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+// func microF32R6(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 // Requires: AVX, FMA3, MMX+
 TEXT ·microF32R6(SB), NOSPLIT, $0-96
 	MOVQ   a+16(FP), AX
@@ -1489,7 +1499,8 @@ TEXT ·microF32R6(SB), NOSPLIT, $0-96
 	MOVQ   b+40(FP), BX
 	MOVQ   ldb+48(FP), SI
 	MOVQ   k+56(FP), DI
-	MOVQ   pf+80(FP), R8
+	MOVQ   ahead+80(FP), R8
+	ADDQ   BX, R8
 	MOVQ   pfStep+88(FP), R9
 	SHLQ   $0x02, CX
 	SHLQ   $0x02, DX
@@ -1698,7 +1709,7 @@ overwrite:
 	VZEROUPPER
 	RET
 
-// func edgeF32R6(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+// func edgeF32R6(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 // Requires: AVX, FMA3, MMX+
 TEXT ·edgeF32R6(SB), NOSPLIT, $0-96
 	MOVQ    a+16(FP), AX
@@ -1707,7 +1718,8 @@ TEXT ·edgeF32R6(SB), NOSPLIT, $0-96
 	MOVQ    b+40(FP), BX
 	MOVQ    ldb+48(FP), SI
 	MOVQ    k+56(FP), DI
-	MOVQ    pf+80(FP), R8
+	MOVQ    ahead+80(FP), R8
+	ADDQ    BX, R8
 	MOVQ    pfStep+88(FP), R9
 	SHLQ    $0x02, CX
 	SHLQ    $0x02, DX
@@ -1885,7 +1897,7 @@ overwrite:
 	VZEROUPPER
 	RET
 
-// func microF16R1(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+// func microF16R1(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 // Requires: AVX, F16C, FMA3, MMX+
 TEXT ·microF16R1(SB), NOSPLIT, $0-96
 	MOVQ   a+16(FP), AX
@@ -1894,7 +1906,8 @@ TEXT ·microF16R1(SB), NOSPLIT, $0-96
 	MOVQ   b+40(FP), BX
 	MOVQ   ldb+48(FP), SI
 	MOVQ   k+56(FP), DI
-	MOVQ   pf+80(FP), R8
+	MOVQ   ahead+80(FP), R8
+	ADDQ   BX, R8
 	MOVQ   pfStep+88(FP), R9
 	SHLQ   $0x02, CX
 	SHLQ   $0x02, DX
@@ -1993,7 +2006,7 @@ overwrite:
 	VZEROUPPER
 	RET
 
-// func edgeF16R1(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+// func edgeF16R1(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 // Requires: AVX, F16C, FMA3, MMX+
 TEXT ·edgeF16R1(SB), NOSPLIT, $0-96
 	MOVQ    a+16(FP), AX
@@ -2002,7 +2015,8 @@ TEXT ·edgeF16R1(SB), NOSPLIT, $0-96
 	MOVQ    b+40(FP), BX
 	MOVQ    ldb+48(FP), SI
 	MOVQ    k+56(FP), DI
-	MOVQ    pf+80(FP), R8
+	MOVQ    ahead+80(FP), R8
+	ADDQ    BX, R8
 	MOVQ    pfStep+88(FP), R9
 	SHLQ    $0x02, CX
 	SHLQ    $0x02, DX
@@ -2123,7 +2137,7 @@ overwrite:
 	VZEROUPPER
 	RET
 
-// func microF16R2(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+// func microF16R2(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 // Requires: AVX, F16C, FMA3, MMX+
 TEXT ·microF16R2(SB), NOSPLIT, $0-96
 	MOVQ   a+16(FP), AX
@@ -2132,7 +2146,8 @@ TEXT ·microF16R2(SB), NOSPLIT, $0-96
 	MOVQ   b+40(FP), BX
 	MOVQ   ldb+48(FP), SI
 	MOVQ   k+56(FP), DI
-	MOVQ   pf+80(FP), R8
+	MOVQ   ahead+80(FP), R8
+	ADDQ   BX, R8
 	MOVQ   pfStep+88(FP), R9
 	SHLQ   $0x02, CX
 	SHLQ   $0x02, DX
@@ -2250,7 +2265,7 @@ overwrite:
 	VZEROUPPER
 	RET
 
-// func edgeF16R2(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+// func edgeF16R2(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 // Requires: AVX, F16C, FMA3, MMX+
 TEXT ·edgeF16R2(SB), NOSPLIT, $0-96
 	MOVQ    a+16(FP), AX
@@ -2259,7 +2274,8 @@ TEXT ·edgeF16R2(SB), NOSPLIT, $0-96
 	MOVQ    b+40(FP), BX
 	MOVQ    ldb+48(FP), SI
 	MOVQ    k+56(FP), DI
-	MOVQ    pf+80(FP), R8
+	MOVQ    ahead+80(FP), R8
+	ADDQ    BX, R8
 	MOVQ    pfStep+88(FP), R9
 	SHLQ    $0x02, CX
 	SHLQ    $0x02, DX
@@ -2366,7 +2382,7 @@ overwrite:
 	VZEROUPPER
 	RET
 
-// func microF16R3(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+// func microF16R3(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 // Requires: AVX, F16C, FMA3, MMX+
 TEXT ·microF16R3(SB), NOSPLIT, $0-96
 	MOVQ   a+16(FP), AX
@@ -2375,7 +2391,8 @@ TEXT ·microF16R3(SB), NOSPLIT, $0-96
 	MOVQ   b+40(FP), BX
 	MOVQ   ldb+48(FP), SI
 	MOVQ   k+56(FP), DI
-	MOVQ   pf+80(FP), R8
+	MOVQ   ahead+80(FP), R8
+	ADDQ   BX, R8
 	MOVQ   pfStep+88(FP), R9
 	SHLQ   $0x02, CX
 	SHLQ   $0x02, DX
@@ -2520,7 +2537,7 @@ overwrite:
 	VZEROUPPER
 	RET
 
-// func edgeF16R3(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+// func edgeF16R3(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 // Requires: AVX, F16C, FMA3, MMX+
 TEXT ·edgeF16R3(SB), NOSPLIT, $0-96
 	MOVQ    a+16(FP), AX
@@ -2529,7 +2546,8 @@ TEXT ·edgeF16R3(SB), NOSPLIT, $0-96
 	MOVQ    b+40(FP), BX
 	MOVQ    ldb+48(FP), SI
 	MOVQ    k+56(FP), DI
-	MOVQ    pf+80(FP), R8
+	MOVQ    ahead+80(FP), R8
+	ADDQ    BX, R8
 	MOVQ    pfStep+88(FP), R9
 	SHLQ    $0x02, CX
 	SHLQ    $0x02, DX
@@ -2658,7 +2676,7 @@ overwrite:
 	VZEROUPPER
 	RET
 
-// func microF16R4(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+// func microF16R4(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 // Requires: AVX, F16C, FMA3, MMX+
 TEXT ·microF16R4(SB), NOSPLIT, $0-96
 	MOVQ   a+16(FP), AX
@@ -2667,7 +2685,8 @@ TEXT ·microF16R4(SB), NOSPLIT, $0-96
 	MOVQ   b+40(FP), BX
 	MOVQ   ldb+48(FP), SI
 	MOVQ   k+56(FP), DI
-	MOVQ   pf+80(FP), R8
+	MOVQ   ahead+80(FP), R8
+	ADDQ   BX, R8
 	MOVQ   pfStep+88(FP), R9
 	SHLQ   $0x02, CX
 	SHLQ   $0x02, DX
@@ -2830,7 +2849,7 @@ overwrite:
 	VZEROUPPER
 	RET
 
-// func edgeF16R4(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+// func edgeF16R4(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 // Requires: AVX, F16C, FMA3, MMX+
 TEXT ·edgeF16R4(SB), NOSPLIT, $0-96
 	MOVQ    a+16(FP), AX
@@ -2839,7 +2858,8 @@ TEXT ·edgeF16R4(SB), NOSPLIT, $0-96
 	MOVQ    b+40(FP), BX
 	MOVQ    ldb+48(FP), SI
 	MOVQ    k+56(FP), DI
-	MOVQ    pf+80(FP), R8
+	MOVQ    ahead+80(FP), R8
+	ADDQ    BX, R8
 	MOVQ    pfStep+88(FP), R9
 	SHLQ    $0x02, CX
 	SHLQ    $0x02, DX
@@ -2981,7 +3001,7 @@ overwrite:
 	VZEROUPPER
 	RET
 
-// func microF16R5(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+// func microF16R5(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 // Requires: AVX, F16C, FMA3, MMX+
 TEXT ·microF16R5(SB), NOSPLIT, $0-96
 	MOVQ   a+16(FP), AX
@@ -2990,7 +3010,8 @@ TEXT ·microF16R5(SB), NOSPLIT, $0-96
 	MOVQ   b+40(FP), BX
 	MOVQ   ldb+48(FP), SI
 	MOVQ   k+56(FP), DI
-	MOVQ   pf+80(FP), R8
+	MOVQ   ahead+80(FP), R8
+	ADDQ   BX, R8
 	MOVQ   pfStep+88(FP), R9
 	SHLQ   $0x02, CX
 	SHLQ   $0x02, DX
@@ -3176,7 +3197,7 @@ overwrite:
 	VZEROUPPER
 	RET
 
-// func edgeF16R5(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+// func edgeF16R5(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 // Requires: AVX, F16C, FMA3, MMX+
 TEXT ·edgeF16R5(SB), NOSPLIT, $0-96
 	MOVQ    a+16(FP), AX
@@ -3185,7 +3206,8 @@ TEXT ·edgeF16R5(SB), NOSPLIT, $0-96
 	MOVQ    b+40(FP), BX
 	MOVQ    ldb+48(FP), SI
 	MOVQ    k+56(FP), DI
-	MOVQ    pf+80(FP), R8
+	MOVQ    ahead+80(FP), R8
+	ADDQ    BX, R8
 	MOVQ    pfStep+88(FP), R9
 	SHLQ    $0x02, CX
 	SHLQ    $0x02, DX
@@ -3345,7 +3367,7 @@ overwrite:
 	VZEROUPPER
 	RET
 
-// func microF16R6(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+// func microF16R6(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 // Requires: AVX, F16C, FMA3, MMX+
 TEXT ·microF16R6(SB), NOSPLIT, $0-96
 	MOVQ   a+16(FP), AX
@@ -3354,7 +3376,8 @@ TEXT ·microF16R6(SB), NOSPLIT, $0-96
 	MOVQ   b+40(FP), BX
 	MOVQ   ldb+48(FP), SI
 	MOVQ   k+56(FP), DI
-	MOVQ   pf+80(FP), R8
+	MOVQ   ahead+80(FP), R8
+	ADDQ   BX, R8
 	MOVQ   pfStep+88(FP), R9
 	SHLQ   $0x02, CX
 	SHLQ   $0x02, DX
@@ -3563,7 +3586,7 @@ overwrite:
 	VZEROUPPER
 	RET
 
-// func edgeF16R6(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+// func edgeF16R6(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 // Requires: AVX, F16C, FMA3, MMX+
 TEXT ·edgeF16R6(SB), NOSPLIT, $0-96
 	MOVQ    a+16(FP), AX
@@ -3572,7 +3595,8 @@ TEXT ·edgeF16R6(SB), NOSPLIT, $0-96
 	MOVQ    b+40(FP), BX
 	MOVQ    ldb+48(FP), SI
 	MOVQ    k+56(FP), DI
-	MOVQ    pf+80(FP), R8
+	MOVQ    ahead+80(FP), R8
+	ADDQ    BX, R8
 	MOVQ    pfStep+88(FP), R9
 	SHLQ    $0x02, CX
 	SHLQ    $0x02, DX
@@ -3750,7 +3774,7 @@ overwrite:
 	VZEROUPPER
 	RET
 
-// func microBF16R1(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+// func microBF16R1(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·microBF16R1(SB), NOSPLIT, $0-96
 	MOVQ   a+16(FP), AX
@@ -3759,7 +3783,8 @@ TEXT ·microBF16R1(SB), NOSPLIT, $0-96
 	MOVQ   b+40(FP), BX
 	MOVQ   ldb+48(FP), SI
 	MOVQ   k+56(FP), DI
-	MOVQ   pf+80(FP), R8
+	MOVQ   ahead+80(FP), R8
+	ADDQ   BX, R8
 	MOVQ   pfStep+88(FP), R9
 	SHLQ   $0x02, CX
 	SHLQ   $0x02, DX
@@ -3868,7 +3893,7 @@ overwrite:
 	VZEROUPPER
 	RET
 
-// func edgeBF16R1(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+// func edgeBF16R1(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·edgeBF16R1(SB), NOSPLIT, $0-96
 	MOVQ    a+16(FP), AX
@@ -3877,7 +3902,8 @@ TEXT ·edgeBF16R1(SB), NOSPLIT, $0-96
 	MOVQ    b+40(FP), BX
 	MOVQ    ldb+48(FP), SI
 	MOVQ    k+56(FP), DI
-	MOVQ    pf+80(FP), R8
+	MOVQ    ahead+80(FP), R8
+	ADDQ    BX, R8
 	MOVQ    pfStep+88(FP), R9
 	SHLQ    $0x02, CX
 	SHLQ    $0x02, DX
@@ -4007,7 +4033,7 @@ overwrite:
 	VZEROUPPER
 	RET
 
-// func microBF16R2(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+// func microBF16R2(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·microBF16R2(SB), NOSPLIT, $0-96
 	MOVQ   a+16(FP), AX
@@ -4016,7 +4042,8 @@ TEXT ·microBF16R2(SB), NOSPLIT, $0-96
 	MOVQ   b+40(FP), BX
 	MOVQ   ldb+48(FP), SI
 	MOVQ   k+56(FP), DI
-	MOVQ   pf+80(FP), R8
+	MOVQ   ahead+80(FP), R8
+	ADDQ   BX, R8
 	MOVQ   pfStep+88(FP), R9
 	SHLQ   $0x02, CX
 	SHLQ   $0x02, DX
@@ -4144,7 +4171,7 @@ overwrite:
 	VZEROUPPER
 	RET
 
-// func edgeBF16R2(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+// func edgeBF16R2(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·edgeBF16R2(SB), NOSPLIT, $0-96
 	MOVQ    a+16(FP), AX
@@ -4153,7 +4180,8 @@ TEXT ·edgeBF16R2(SB), NOSPLIT, $0-96
 	MOVQ    b+40(FP), BX
 	MOVQ    ldb+48(FP), SI
 	MOVQ    k+56(FP), DI
-	MOVQ    pf+80(FP), R8
+	MOVQ    ahead+80(FP), R8
+	ADDQ    BX, R8
 	MOVQ    pfStep+88(FP), R9
 	SHLQ    $0x02, CX
 	SHLQ    $0x02, DX
@@ -4265,7 +4293,7 @@ overwrite:
 	VZEROUPPER
 	RET
 
-// func microBF16R3(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+// func microBF16R3(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·microBF16R3(SB), NOSPLIT, $0-96
 	MOVQ   a+16(FP), AX
@@ -4274,7 +4302,8 @@ TEXT ·microBF16R3(SB), NOSPLIT, $0-96
 	MOVQ   b+40(FP), BX
 	MOVQ   ldb+48(FP), SI
 	MOVQ   k+56(FP), DI
-	MOVQ   pf+80(FP), R8
+	MOVQ   ahead+80(FP), R8
+	ADDQ   BX, R8
 	MOVQ   pfStep+88(FP), R9
 	SHLQ   $0x02, CX
 	SHLQ   $0x02, DX
@@ -4429,7 +4458,7 @@ overwrite:
 	VZEROUPPER
 	RET
 
-// func edgeBF16R3(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+// func edgeBF16R3(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·edgeBF16R3(SB), NOSPLIT, $0-96
 	MOVQ    a+16(FP), AX
@@ -4438,7 +4467,8 @@ TEXT ·edgeBF16R3(SB), NOSPLIT, $0-96
 	MOVQ    b+40(FP), BX
 	MOVQ    ldb+48(FP), SI
 	MOVQ    k+56(FP), DI
-	MOVQ    pf+80(FP), R8
+	MOVQ    ahead+80(FP), R8
+	ADDQ    BX, R8
 	MOVQ    pfStep+88(FP), R9
 	SHLQ    $0x02, CX
 	SHLQ    $0x02, DX
@@ -4572,7 +4602,7 @@ overwrite:
 	VZEROUPPER
 	RET
 
-// func microBF16R4(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+// func microBF16R4(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·microBF16R4(SB), NOSPLIT, $0-96
 	MOVQ   a+16(FP), AX
@@ -4581,7 +4611,8 @@ TEXT ·microBF16R4(SB), NOSPLIT, $0-96
 	MOVQ   b+40(FP), BX
 	MOVQ   ldb+48(FP), SI
 	MOVQ   k+56(FP), DI
-	MOVQ   pf+80(FP), R8
+	MOVQ   ahead+80(FP), R8
+	ADDQ   BX, R8
 	MOVQ   pfStep+88(FP), R9
 	SHLQ   $0x02, CX
 	SHLQ   $0x02, DX
@@ -4754,7 +4785,7 @@ overwrite:
 	VZEROUPPER
 	RET
 
-// func edgeBF16R4(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+// func edgeBF16R4(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·edgeBF16R4(SB), NOSPLIT, $0-96
 	MOVQ    a+16(FP), AX
@@ -4763,7 +4794,8 @@ TEXT ·edgeBF16R4(SB), NOSPLIT, $0-96
 	MOVQ    b+40(FP), BX
 	MOVQ    ldb+48(FP), SI
 	MOVQ    k+56(FP), DI
-	MOVQ    pf+80(FP), R8
+	MOVQ    ahead+80(FP), R8
+	ADDQ    BX, R8
 	MOVQ    pfStep+88(FP), R9
 	SHLQ    $0x02, CX
 	SHLQ    $0x02, DX
@@ -4910,7 +4942,7 @@ overwrite:
 	VZEROUPPER
 	RET
 
-// func microBF16R5(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+// func microBF16R5(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·microBF16R5(SB), NOSPLIT, $0-96
 	MOVQ   a+16(FP), AX
@@ -4919,7 +4951,8 @@ TEXT ·microBF16R5(SB), NOSPLIT, $0-96
 	MOVQ   b+40(FP), BX
 	MOVQ   ldb+48(FP), SI
 	MOVQ   k+56(FP), DI
-	MOVQ   pf+80(FP), R8
+	MOVQ   ahead+80(FP), R8
+	ADDQ   BX, R8
 	MOVQ   pfStep+88(FP), R9
 	SHLQ   $0x02, CX
 	SHLQ   $0x02, DX
@@ -5115,7 +5148,7 @@ overwrite:
 	VZEROUPPER
 	RET
 
-// func edgeBF16R5(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+// func edgeBF16R5(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·edgeBF16R5(SB), NOSPLIT, $0-96
 	MOVQ    a+16(FP), AX
@@ -5124,7 +5157,8 @@ TEXT ·edgeBF16R5(SB), NOSPLIT, $0-96
 	MOVQ    b+40(FP), BX
 	MOVQ    ldb+48(FP), SI
 	MOVQ    k+56(FP), DI
-	MOVQ    pf+80(FP), R8
+	MOVQ    ahead+80(FP), R8
+	ADDQ    BX, R8
 	MOVQ    pfStep+88(FP), R9
 	SHLQ    $0x02, CX
 	SHLQ    $0x02, DX
@@ -5289,7 +5323,7 @@ overwrite:
 	VZEROUPPER
 	RET
 
-// func microBF16R6(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+// func microBF16R6(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·microBF16R6(SB), NOSPLIT, $0-96
 	MOVQ   a+16(FP), AX
@@ -5298,7 +5332,8 @@ TEXT ·microBF16R6(SB), NOSPLIT, $0-96
 	MOVQ   b+40(FP), BX
 	MOVQ   ldb+48(FP), SI
 	MOVQ   k+56(FP), DI
-	MOVQ   pf+80(FP), R8
+	MOVQ   ahead+80(FP), R8
+	ADDQ   BX, R8
 	MOVQ   pfStep+88(FP), R9
 	SHLQ   $0x02, CX
 	SHLQ   $0x02, DX
@@ -5517,7 +5552,7 @@ overwrite:
 	VZEROUPPER
 	RET
 
-// func edgeBF16R6(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, pf *byte, pfStep int)
+// func edgeBF16R6(c *float32, ldc int, a *float32, ars int, acs int, b *byte, ldb int, k int, cols int, accumulate bool, ahead int, pfStep int)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·edgeBF16R6(SB), NOSPLIT, $0-96
 	MOVQ    a+16(FP), AX
@@ -5526,7 +5561,8 @@ TEXT ·edgeBF16R6(SB), NOSPLIT, $0-96
 	MOVQ    b+40(FP), BX
 	MOVQ    ldb+48(FP), SI
 	MOVQ    k+56(FP), DI
-	MOVQ    pf+80(FP), R8
+	MOVQ    ahead+80(FP), R8
+	ADDQ    BX, R8
 	MOVQ    pfStep+88(FP), R9
 	SHLQ    $0x02, CX
 	SHLQ    $0x02, DX

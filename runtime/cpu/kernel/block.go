@@ -55,15 +55,15 @@ func (p *product) direct(weights int, b unsafe.Pointer, panelStride, ldb int) {
 		for k0 := 0; k0 < p.k; k0 += blockK {
 			kb := min(blockK, p.k-k0)
 			block := unsafe.Add(panel, uintptr(k0*ldb)*size)
-			next := block
+			ahead := 0
 			if ldb == PanelCols {
-				next = unsafe.Add(block, uintptr(kb*ldb)*size)
+				ahead = kb * PanelCols * int(size)
 			}
 			for i, rows := 0, 0; i < p.m; i += rows {
 				rows = groupRows(p.m, i)
 				active.tile(weights, &p.c[i*p.ldc+j], p.ldc, &p.a[i*p.ars+k0*p.acs], p.ars, p.acs,
-					block, ldb, kb, rows, cols, p.accumulate || k0 > 0, next, lineStep)
-				next = unsafe.Add(next, kb*lineStep)
+					block, ldb, kb, rows, cols, p.accumulate || k0 > 0, ahead, lineStep)
+				ahead += kb * lineStep
 			}
 		}
 	}
@@ -71,17 +71,17 @@ func (p *product) direct(weights int, b unsafe.Pointer, panelStride, ldb int) {
 
 // tile computes rows×cols of C, cols at most one panel.
 func (t *table) tile(weights int, c *float32, ldc int, a *float32, ars, acs int, b unsafe.Pointer, ldb, k, rows, cols int,
-	accumulate bool, pf unsafe.Pointer, pfStep int) {
+	accumulate bool, ahead, pfStep int) {
 	if cols == PanelCols {
-		t.micro[weights][rows](c, ldc, a, ars, acs, (*byte)(b), ldb, k, cols, accumulate, (*byte)(pf), pfStep)
+		t.micro[weights][rows](c, ldc, a, ars, acs, (*byte)(b), ldb, k, cols, accumulate, ahead, pfStep)
 		return
 	}
 	const half = PanelCols / 2
-	t.edge[weights][rows](c, ldc, a, ars, acs, (*byte)(b), ldb, k, min(cols, half), accumulate, (*byte)(pf), pfStep)
+	t.edge[weights][rows](c, ldc, a, ars, acs, (*byte)(b), ldb, k, min(cols, half), accumulate, ahead, pfStep)
 	if cols > half {
 		c = (*float32)(unsafe.Add(unsafe.Pointer(c), half*4))
 		b = unsafe.Add(b, half*weightSize[weights])
-		t.edge[weights][rows](c, ldc, a, ars, acs, (*byte)(b), ldb, k, cols-half, accumulate, (*byte)(pf), 0)
+		t.edge[weights][rows](c, ldc, a, ars, acs, (*byte)(b), ldb, k, cols-half, accumulate, 0, 0)
 	}
 }
 
@@ -125,7 +125,7 @@ func (p *product) column(packedA, b []float32, i0, mb, j, cols, k0, kb int) {
 		if len(packedA) > 0 {
 			a, ars, acs = &packedA[i*kb], kb, 1
 		}
-		active.tile(weightsF32, &p.c[(i0+i)*p.ldc+j], p.ldc, a, ars, acs, panel, PanelCols, kb, rows, cols, accumulate, panel, 0)
+		active.tile(weightsF32, &p.c[(i0+i)*p.ldc+j], p.ldc, a, ars, acs, panel, PanelCols, kb, rows, cols, accumulate, 0, 0)
 	}
 }
 

@@ -13,10 +13,11 @@ type (
 
 	// microFunc computes rows×cols of C from rows of A and k rows of a panel of B:
 	// C[i,j] (+)= Σ_p a[i·ars+p·acs] · b[p·ldb+j]. The number of rows is the function's own; cols is
-	// read by the edge functions only. Strides count elements. pf is the address from which one
-	// cache line per pfStep of 64 bytes is prefetched, pfStep bytes further at each p.
+	// read by the edge functions only. Strides count elements. Beginning ahead bytes after b, each p
+	// prefetches a line and goes pfStep bytes further; both are numbers and not a pointer, which
+	// must not leave B.
 	microFunc func(c *float32, ldc int, a *float32, ars, acs int, b *byte, ldb, k, cols int,
-		accumulate bool, pf *byte, pfStep int)
+		accumulate bool, ahead, pfStep int)
 )
 
 // table is one level: every loop of the package. All slices that its functions are given are

@@ -16,7 +16,7 @@ func (t *table) setGemmGeneric() {
 // of the function that reads an element of B.
 func microGeneric[T float32 | uint16](rows int, value func(T) float32) microFunc {
 	return func(c *float32, ldc int, a *float32, ars, acs int, b *byte, ldb, k, cols int,
-		accumulate bool, _ *byte, _ int) {
+		accumulate bool, _, _ int) {
 		var sums [microRows][PanelCols]float32
 		var line [PanelCols]float32
 		as := unsafe.Slice(a, (rows-1)*ars+(k-1)*acs+1)

@@ -13,7 +13,7 @@ import (
 // of B and elements of A.
 const microRows = 6
 
-const microSignature = "func(c *float32, ldc int, a *float32, ars, acs int, b *byte, ldb, k, cols int, accumulate bool, pf *byte, pfStep int)"
+const microSignature = "func(c *float32, ldc int, a *float32, ars, acs int, b *byte, ldb, k, cols int, accumulate bool, ahead, pfStep int)"
 
 // microKernels are the functions microXxxRyy and edgeXxxRyy of package kernel's type microFunc.
 func (g *gen) microKernels() {
@@ -67,7 +67,8 @@ func (g *gen) microKernel(w weights, rows, vectors int) {
 	g.Load(g.Param("b"), b)
 	g.Load(g.Param("ldb"), ldb)
 	g.Load(g.Param("k"), k)
-	g.Load(g.Param("pf"), pf)
+	g.Load(g.Param("ahead"), pf)
+	g.ADDQ(b, pf)
 	g.Load(g.Param("pfStep"), pfStep)
 	g.SHLQ(Imm(2), ars)
 	g.SHLQ(Imm(2), acs)
