@@ -222,7 +222,7 @@ func (g *Graph) inferBlockOp(n *Node) ([]Type, error) {
 		}
 		// An axis that the loop cuts and that is not reduced is folded: trip upon trip.
 		for i := range t.Shape {
-			if c := t.Cuts[i]; c.Loop {
+			if c := t.Cut(i); c.Loop {
 				t.Cuts[i] = Cut{Extent: c.Extent, Grid: c.Grid, Irregular: true}
 			}
 		}

@@ -69,3 +69,125 @@ func MadeUpName(name string) bool {
 	digits := strings.TrimPrefix(name, "_")
 	return len(digits) > 0 && len(digits) < len(name) && strings.Trim(digits, "0123456789") == ""
 }
+
+// everyGraph calls f with a graph and the graphs in it until f returns a description.
+func everyGraph(g *Graph, f func(*Graph) string) string {
+	if what := f(g); what != "" {
+		return what
+	}
+	for i := range g.Nodes {
+		if b := g.Nodes[i].Body; b != nil {
+			if what := everyGraph(b, f); what != "" {
+				return fmt.Sprintf("node %d: %s", i, what)
+			}
+		}
+	}
+	return ""
+}
+
+func checkSymbols(g *Graph) string {
+	declared := map[string]bool{}
+	for _, s := range g.Symbols {
+		switch {
+		case !IsIdentifier(s.Name) || declared[s.Name]:
+			return fmt.Sprintf("symbol %q: its name must be an identifier, not used twice", s.Name)
+		case s.Lo < 1 || s.Hi < s.Lo || s.Multiple < 1 || s.Hi > maxBytes || s.At(s.Lo) < s.Lo || s.At(s.Lo) > s.Hi:
+			return fmt.Sprintf("symbol %s: the range %d <= %s <= %d with %s %% %d == 0 is empty or beyond 2^62", s.Name, s.Lo, s.Name, s.Hi, s.Name, s.Multiple)
+		}
+		declared[s.Name] = true
+	}
+	check := func(what string, ds ...Dim) string {
+		for _, d := range ds {
+			for _, s := range d.Symbols() {
+				if !declared[s] {
+					return fmt.Sprintf("%s uses symbol %s, which has no bounds", what, s)
+				}
+			}
+		}
+		return ""
+	}
+	return everyGraph(g, func(h *Graph) string {
+		for i := range h.Values {
+			if what := check(fmt.Sprintf("value %d", i), h.Values[i].Shape...); what != "" {
+				return what
+			}
+		}
+		for i := range h.Nodes {
+			for _, a := range h.Nodes[i].Attrs {
+				if what := check(fmt.Sprintf("node %d", i), a.Dims...); what != "" {
+					return what
+				}
+			}
+		}
+		for _, d := range h.Grid {
+			if what := check("grid dimension "+d.Name, d.Extent); what != "" {
+				return what
+			}
+		}
+		if h.Loop != nil {
+			return check("the loop", h.Loop.Extent)
+		}
+		return ""
+	})
+}
+
+func checkInputs(g *Graph) string {
+	for i, in := range g.Inputs {
+		v := g.Values[in.Value]
+		if v.Cuts != nil {
+			return fmt.Sprintf("input %d is a tile", i)
+		}
+		for _, d := range v.Shape {
+			if !Declarable(d) {
+				return fmt.Sprintf("input %s has a dimension %s; it must be an integer, a symbol, or integer * symbol", v.Name, d)
+			}
+		}
+	}
+	return ""
+}
+
+func checkSizes(g *Graph) string {
+	return everyGraph(g, func(h *Graph) string {
+		for i := range h.Values {
+			if err := CheckBytes(h.Values[i].Type, g.Symbols); err != nil {
+				return fmt.Sprintf("value %d: %v", i, err)
+			}
+		}
+		return ""
+	})
+}
+
+// divides tells whether n divides d at every size of the symbols, as far as the coefficients and the
+// symbols' divisibility show.
+func divides(d Dim, n int64, symbols []Symbol) bool {
+	if d == Overflow || d.c%n != 0 {
+		return false
+	}
+	for _, t := range d.terms() {
+		r := t.coef % n
+		for _, a := range t.atoms {
+			for _, s := range symbols {
+				if s.Name == a.sym && s.Multiple > 1 {
+					var ok bool
+					if r, ok = mulInt(r, s.Multiple%n); !ok {
+						return false
+					}
+					r %= n
+				}
+			}
+		}
+		if r != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// exact tells whether every tile of a cut has the same extent.
+func (d GridDim) exact(symbols []Symbol) bool {
+	if d.Parts > 0 {
+		return true
+	}
+	n, isNumber := d.Extent.Const()
+	return isNumber && n <= d.Tile || divides(d.Extent, d.Tile, symbols)
+}

@@ -1,8 +1,12 @@
 package ugraph
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Rule is one rule of legality. Check returns a description of the first violation, or "".
+// The rules of symbols see all graphs within a kernel-level one, since only that declares them.
 type Rule struct {
 	Name   string
 	Levels []Level // where it applies; nil: everywhere
@@ -24,24 +28,29 @@ func (e *RuleError) Error() string {
 	return fmt.Sprintf("%s: %s: %s", e.Graph, e.Rule, e.What)
 }
 
-// Validate checks a graph and the graphs in it against every rule, in the order of the table.
+// Validate checks a graph and the graphs in it against every rule, in the order of the table. A rule
+// may rely on those before it. The error is a *RuleError.
 func Validate(g *Graph) error {
+	return validate(g)
+}
+
+func validate(g *Graph) error {
 	for _, r := range Rules {
-		applies := r.Levels == nil
-		for _, l := range r.Levels {
-			applies = applies || l == g.Level
-		}
-		if !applies {
+		if r.Levels != nil && !slices.Contains(r.Levels, g.Level) {
 			continue
 		}
 		if what := r.Check(g); what != "" {
 			return &RuleError{Rule: r.Name, Graph: g.Name, What: what}
 		}
-	}
-	for i := range g.Nodes {
-		if b := g.Nodes[i].Body; b != nil {
-			if err := Validate(b); err != nil {
-				return err
+		if r.Name != structural {
+			continue
+		}
+		// The inner graphs come before the rules that infer types through them.
+		for i := range g.Nodes {
+			if b := g.Nodes[i].Body; b != nil {
+				if err := validate(b); err != nil {
+					return err
+				}
 			}
 		}
 	}
