@@ -1,0 +1,215 @@
+package verify
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/morgana-ml/morgana/ugraph"
+	"github.com/morgana-ml/morgana/verify/field"
+)
+
+// reading is one way to compare the graphs: a model of maxima and roots, and an instance.
+type reading struct {
+	model field.Model
+	roots field.Roots
+}
+
+// readings are tried in this order; one that accepts decides (theory 1.5).
+var readings = []reading{
+	{field.S, field.OpaqueRoots},
+	{field.S, field.AlgebraicRoots},
+	{field.H, field.OpaqueRoots},
+	{field.Q, field.OpaqueRoots},
+}
+
+// decide fills in the result. The error is not nil only where the context is done.
+func (c *check) decide() error {
+	c.key = c.streamKey()
+	c.env = c.realEnv()
+	var firstMiss *mismatch
+	var reasons []string
+	for _, r := range readings {
+		if !c.worthTrying(r, firstMiss, reasons) {
+			continue
+		}
+		miss, err := c.try(r)
+		if c.ctx.Err() != nil {
+			return c.ctx.Err()
+		}
+		switch {
+		case err != nil:
+			reasons = append(reasons, fmt.Sprintf("model %s, %s roots: %v", r.model, r.roots, err))
+		case miss == nil:
+			c.res.Equal, c.res.Model = true, r.model.String()
+			return nil
+		case firstMiss == nil:
+			firstMiss = miss
+			c.res.Model = r.model.String()
+		}
+	}
+	c.res.Checks = nil
+	c.res.ErrorLog2, c.res.Tests = 0, max(c.res.Tests, 1)
+	if firstMiss != nil {
+		c.res.Witness = &firstMiss.w
+		c.res.Reason = firstMiss.what
+		return nil
+	}
+	c.res.Reason = "undecided: "
+	for i, r := range reasons {
+		if i > 0 {
+			c.res.Reason += "; "
+		}
+		c.res.Reason += r
+	}
+	return nil
+}
+
+// worthTrying tells whether a reading can differ from those already tried.
+func (c *check) worthTrying(r reading, miss *mismatch, reasons []string) bool {
+	switch {
+	case r.model == field.S && r.roots == field.OpaqueRoots:
+		return true
+	case r.roots == field.AlgebraicRoots:
+		return uses(c.a, rootOps) || uses(c.b, rootOps)
+	case r.model == field.H:
+		return uses(c.a, orderOps) || uses(c.b, orderOps)
+	}
+	return uses(c.a, maxOps) || uses(c.b, maxOps)
+}
+
+var (
+	rootOps  = map[ugraph.Op]bool{ugraph.OpSqrt: true, ugraph.OpRsqrt: true, ugraph.OpPow: true, ugraph.OpRMSNorm: true, ugraph.OpLayerNorm: true, ugraph.OpAttention: true}
+	orderOps = map[ugraph.Op]bool{ugraph.OpLess: true, ugraph.OpLessEqual: true, ugraph.OpEqual: true, ugraph.OpGreater: true, ugraph.OpGreaterEqual: true, ugraph.OpArgmax: true, ugraph.OpTopK: true, ugraph.OpCast: true}
+	maxOps   = map[ugraph.Op]bool{ugraph.OpMax: true, ugraph.OpMin: true, ugraph.OpMaximum: true, ugraph.OpMinimum: true, ugraph.OpRelu: true, ugraph.OpAbs: true, ugraph.OpClamp: true}
+)
+
+// uses tells whether a graph has one of the operators.
+func uses(g *ugraph.Graph, ops map[ugraph.Op]bool) bool {
+	for i := range g.Nodes {
+		n := &g.Nodes[i]
+		if ops[n.Op] || n.Body != nil && uses(n.Body, ops) {
+			return true
+		}
+	}
+	return false
+}
+
+func hasLoop(g *ugraph.Graph) bool {
+	for i := range g.Nodes {
+		if b := g.Nodes[i].Body; b != nil && (b.Loop != nil || hasLoop(b)) {
+			return true
+		}
+	}
+	return false
+}
+
+// try compares the graphs under one reading. A nil mismatch and a nil error accept.
+func (c *check) try(r reading) (*mismatch, error) {
+	var firstErr error
+	var miss *mismatch
+	for _, way := range c.ways() {
+		m, err := c.tryWay(r, way)
+		if c.ctx.Err() != nil {
+			return nil, c.ctx.Err()
+		}
+		if err == nil && m == nil {
+			return nil, nil
+		}
+		if m != nil {
+			if way.definite {
+				return m, nil
+			}
+			if miss == nil {
+				miss = m
+			}
+			continue
+		}
+		if firstErr == nil {
+			firstErr = err
+		}
+		var need *field.NeedOrder
+		var confl *errConflict
+		if errors.As(err, &need) || errors.As(err, &confl) {
+			return nil, err
+		}
+	}
+	if miss != nil {
+		return miss, nil
+	}
+	return nil, firstErr
+}
+
+// way is a kind of instance.
+type way struct {
+	name     string
+	weighted bool
+	trips    int
+	real     bool
+	induct   bool // the loops are proved by induction
+	definite bool // a difference here is a difference of the graphs
+	proof    string
+}
+
+func (c *check) ways() []way {
+	var ws []way
+	loops := hasLoop(c.a) || hasLoop(c.b)
+	ws = append(ws, way{name: "weighted axes", weighted: true, trips: 2, induct: loops,
+		proof: "algebra with weighted axes: holds at every size of the reduced axes"})
+	if loops {
+		ws = append(ws, way{name: "weighted axes, all trips", weighted: true, trips: 0,
+			proof: "algebra with weighted axes and the real number of trips"})
+	}
+	ws = append(ws, way{name: "real size", real: true, definite: true, proof: "the graphs themselves at their real size"})
+	return ws
+}
+
+func (c *check) tryWay(r reading, w way) (*mismatch, error) {
+	s := c.analyse()
+	p := plan{trips: w.trips, blocks: 2, env: c.env, real: w.real, need: c.needs(s)}
+	in, err := s.solve(p)
+	if err != nil {
+		return nil, err
+	}
+	st := setting{model: r.model, roots: r.roots, weighted: w.weighted, comps: 2}
+	var ev *evaluation
+	for {
+		ev, err = c.draw(in, st, 0)
+		var un *field.Unsupported
+		if errors.As(err, &un) && st.comps < field.MaxComponents {
+			st.comps++
+			continue
+		}
+		break
+	}
+	if err != nil {
+		return nil, err
+	}
+	tests := 2
+	for t := 0; ; t++ {
+		m, err := c.compare(ev)
+		if m != nil || err != nil {
+			return m, err
+		}
+		c.res.Tests = t + 1
+		if t+1 >= tests {
+			break
+		}
+		if ev, err = c.draw(in, st, t+1); err != nil {
+			return nil, err
+		}
+	}
+	c.res.ErrorLog2 = math.Inf(-1)
+	c.note("%s", w.proof)
+	return nil, nil
+}
+
+// needs is the least number of columns of every axis: enough for the theorem on sizes.
+func (c *check) needs(s *sizing) map[int]int {
+	return map[int]int{}
+}
+
+// integerRange is the range of values that an integer or boolean input is drawn from.
+func (c *check) integerRange(in *instance, i int) (lo, hi int64) {
+	return 0, 2
+}

@@ -1,0 +1,467 @@
+package verify
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"math"
+	"sort"
+	"strings"
+
+	"github.com/morgana-ml/morgana/ugraph"
+	"github.com/morgana-ml/morgana/verify/field"
+)
+
+// Options of a verification.
+type Options struct {
+	ErrorLog2  float64 // log2 of the error that is allowed; 0: −64
+	Seed       uint64
+	StrictNaN  bool // where A is undefined, B must be
+	Candidates int  // candidates verified in this run, for the union bound; 0: 1
+}
+
+// Result is the answer of Equal, as JSON the object of `morgana verify`.
+type Result struct {
+	Equal     bool       `json:"equal"`
+	Matched   string     `json:"matched"` // name or position
+	ErrorLog2 float64    `json:"error_log2"`
+	Tests     int        `json:"tests"`
+	Seed      uint64     `json:"seed"`
+	Reason    string     `json:"reason"`
+	Model     string     `json:"model,omitempty"`
+	Checks    []string   `json:"checks,omitempty"` // what was checked, in plain words
+	Witness   *Witness   `json:"witness,omitempty"`
+	Stability *Stability `json:"stability,omitempty"`
+}
+
+// Witness is one entry of an output in which the graphs differ.
+type Witness struct {
+	Output string `json:"output"`
+	Index  []int  `json:"index"`
+	A      any    `json:"a"`
+	B      any    `json:"b"`
+}
+
+// InterfaceError reports that inputs or outputs of two graphs do not correspond.
+type InterfaceError struct{ A, B string }
+
+func (e *InterfaceError) Error() string {
+	return fmt.Sprintf("the interfaces do not match, neither by name nor by position: %s and %s", e.A, e.B)
+}
+
+func interfaceOf(g *ugraph.Graph) string {
+	var in, out []string
+	for _, i := range g.Inputs {
+		v := g.Value(i.Value)
+		in = append(in, fmt.Sprintf("%s: %s", v.Name, v.Type))
+	}
+	for _, o := range g.Outputs {
+		out = append(out, fmt.Sprintf("%s: %s", o.Name, g.Value(o.Value).Type))
+	}
+	return fmt.Sprintf("%s(%s) -> (%s)", g.Name, strings.Join(in, ", "), strings.Join(out, ", "))
+}
+
+// matching maps inputs and outputs of b to those of a.
+type matching struct {
+	by      string
+	inputs  []int // input of b → input of a
+	outputs []int // output of a → output of b
+}
+
+// match pairs inputs and outputs by name where the sets of names agree, else by position where
+// shapes and element types do.
+func match(a, b *ugraph.Graph) (*matching, error) {
+	bad := &InterfaceError{interfaceOf(a), interfaceOf(b)}
+	if len(a.Inputs) != len(b.Inputs) || len(a.Outputs) != len(b.Outputs) {
+		return nil, bad
+	}
+	m := &matching{by: "name"}
+	byName := true
+	for _, in := range b.Inputs {
+		i := a.InputByName(b.Value(in.Value).Name)
+		byName = byName && i >= 0
+		m.inputs = append(m.inputs, i)
+	}
+	for _, o := range a.Outputs {
+		i := b.OutputByName(o.Name)
+		byName = byName && i >= 0
+		m.outputs = append(m.outputs, i)
+	}
+	if byName {
+		if err := m.types(a, b); err != nil {
+			return nil, bad
+		}
+		return m, nil
+	}
+	m = &matching{by: "position"}
+	for i := range b.Inputs {
+		m.inputs = append(m.inputs, i)
+	}
+	for i := range a.Outputs {
+		m.outputs = append(m.outputs, i)
+	}
+	if err := m.types(a, b); err != nil {
+		return nil, bad
+	}
+	return m, nil
+}
+
+func (m *matching) types(a, b *ugraph.Graph) error {
+	used := map[int]bool{}
+	for j, i := range m.inputs {
+		ta, tb := a.Value(a.Inputs[i].Value).Type, b.Value(b.Inputs[j].Value).Type
+		if used[i] || ta.DType != tb.DType || !ugraph.SameShape(ta.Shape, tb.Shape) {
+			return fmt.Errorf("input %d", j)
+		}
+		used[i] = true
+	}
+	for i, j := range m.outputs {
+		ta, tb := a.Value(a.Outputs[i].Value).Type, b.Value(b.Outputs[j].Value).Type
+		if ta.DType != tb.DType || !ugraph.SameShape(ta.Shape, tb.Shape) {
+			return fmt.Errorf("output %d", i)
+		}
+	}
+	return nil
+}
+
+// Equal decides whether graphs a (the program) and b (the candidate) compute the same outputs in
+// exact arithmetic. A pair outside the theory is not equal, with that reason. The error is not nil
+// only where the interfaces do not correspond (*InterfaceError), a graph breaks a rule of legality
+// or the context is done.
+func Equal(ctx context.Context, a, b *ugraph.Graph, opt Options) (*Result, error) {
+	if opt.ErrorLog2 == 0 {
+		opt.ErrorLog2 = -64
+	}
+	for _, g := range []*ugraph.Graph{a, b} {
+		if g.Level != ugraph.KernelLevel {
+			return nil, fmt.Errorf("%s is a %s graph: only whole programs and μGraphs are verified", g.Name, g.Level)
+		}
+		if err := ugraph.Validate(g); err != nil {
+			return nil, err
+		}
+	}
+	m, err := match(a, b)
+	if err != nil {
+		return nil, err
+	}
+	c := &check{ctx: ctx, a: a, b: b, m: m, opt: opt, res: &Result{Matched: m.by, Seed: opt.Seed}}
+	if err := c.decide(); err != nil {
+		return nil, err
+	}
+	return c.res, nil
+}
+
+// check is one run of Equal.
+type check struct {
+	ctx  context.Context
+	a, b *ugraph.Graph
+	m    *matching
+	opt  Options
+	res  *Result
+	key  field.Key
+	env  ugraph.Env
+}
+
+func (c *check) note(format string, args ...any) {
+	c.res.Checks = append(c.res.Checks, fmt.Sprintf(format, args...))
+}
+
+// streamKey is the key of all randomness of this verification: program, candidate and seed.
+func (c *check) streamKey() field.Key {
+	text := fmt.Sprintf("morgana verify 1\n%s\n%s\n%d\n", ugraph.Hash(c.a), ugraph.Hash(c.b), c.opt.Seed)
+	return field.NewKey(sha256.Sum256([]byte(text)))
+}
+
+// mismatch is a definite difference.
+type mismatch struct {
+	w    Witness
+	what string
+}
+
+func (m *mismatch) Error() string { return m.what }
+
+// analyse joins the axes of both graphs.
+func (c *check) analyse() *sizing {
+	s := newSizing()
+	s.add(c.a)
+	s.add(c.b)
+	for j, i := range c.m.inputs {
+		s.same(c.a, c.a.Inputs[i].Value, c.b, c.b.Inputs[j].Value)
+	}
+	for i, j := range c.m.outputs {
+		s.same(c.a, c.a.Outputs[i].Value, c.b, c.b.Outputs[j].Value)
+	}
+	return s
+}
+
+// realEnv binds every symbol of both graphs to a legal size.
+func (c *check) realEnv() ugraph.Env {
+	env := ugraph.Env{}
+	for _, g := range []*ugraph.Graph{c.a, c.b} {
+		for _, s := range g.Symbols {
+			if _, ok := env[s.Name]; !ok {
+				env[s.Name] = s.At(min(s.Hi, 12))
+			}
+		}
+	}
+	return env
+}
+
+// evaluation is one draw: both graphs on the same inputs.
+type evaluation struct {
+	space  *field.Space
+	outA   []*tensor[field.Value]
+	outB   []*tensor[field.Value]
+	accA   map[*ugraph.Graph][]*tensor[field.Value]
+	accB   map[*ugraph.Graph][]*tensor[field.Value]
+	undef  int
+	redraw int
+}
+
+// maxRedraws bounds the draws of one test.
+const maxRedraws = 64
+
+// setting is how the graphs are read in a run of tests.
+type setting struct {
+	model    field.Model
+	roots    field.Roots
+	levels   uint64 // model H: ranks
+	weighted bool
+	comps    int
+}
+
+// draw evaluates both graphs once on fresh inputs, redrawing where the draw cannot be used.
+func (c *check) draw(in *instance, st setting, test int) (*evaluation, error) {
+	limit := maxRedraws
+	if st.roots == field.AlgebraicRoots || st.model == field.Q {
+		limit = 1 << 13
+	}
+	for try := 0; ; try++ {
+		key := c.key.Derive(uint64(test), uint64(try))
+		sp := field.NewSpace(field.PoolChain(test, st.comps), st.comps, key, st.model, st.roots)
+		sp.OrderLevels = max(1, st.levels)
+		ev, err := evaluateBoth[field.Value](c, fieldAlgebra{sp}, in, st.weighted, fieldSource{sp})
+		var re *field.Redraw
+		if errors.As(err, &re) && try < limit {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		return &evaluation{space: sp, outA: ev.outA, outB: ev.outB, accA: ev.accA, accB: ev.accB, redraw: try}, nil
+	}
+}
+
+// source draws inputs of an algebra.
+type source[V any] interface {
+	input(name string, index int) V
+	word(name string, index int) uint64
+}
+
+type fieldSource struct{ s *field.Space }
+
+func (f fieldSource) input(name string, index int) field.Value {
+	k := f.s.Stream(name)
+	return f.s.Input(&k, uint64(index))
+}
+
+func (f fieldSource) word(name string, index int) uint64 {
+	k := f.s.Stream(name)
+	return k.Word(uint64(index), 1)
+}
+
+type pairOf[V any] struct {
+	outA, outB []*tensor[V]
+	accA, accB map[*ugraph.Graph][]*tensor[V]
+}
+
+// evaluateBoth runs both graphs on one draw of inputs and weights.
+func evaluateBoth[V any](c *check, alg algebra[V], in *instance, weighted bool, src source[V]) (*pairOf[V], error) {
+	e := &engine[V]{alg: alg, inst: in, ctx: c.ctx, accums: map[*ugraph.Graph][]*tensor[V]{}}
+	if weighted {
+		e.weights = drawWeights(alg, in, src)
+	}
+	inputs := make([]*tensor[V], len(c.a.Inputs))
+	for i := range inputs {
+		t, err := drawInput(c, e, i, src)
+		if err != nil {
+			return nil, err
+		}
+		inputs[i] = t
+	}
+	outA, err := e.run(c.a, inputs)
+	if err == nil {
+		err = alg.err()
+	}
+	if err != nil {
+		return nil, &inProgram{err}
+	}
+	accA := e.accums
+	e.accums = map[*ugraph.Graph][]*tensor[V]{}
+	e.steps = 0
+	bIn := make([]*tensor[V], len(inputs))
+	for j, i := range c.m.inputs {
+		bIn[j] = inputs[i]
+	}
+	outB, err := e.run(c.b, bIn)
+	if err == nil {
+		err = alg.err()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &pairOf[V]{outA, outB, accA, e.accums}, nil
+}
+
+// inProgram marks an error that the program itself has.
+type inProgram struct{ err error }
+
+func (e *inProgram) Error() string { return "the program: " + e.err.Error() }
+func (e *inProgram) Unwrap() error { return e.err }
+
+// drawWeights draws the weights of all columns so that those of an axis add up to its extent, a
+// number or, for a symbol, a random value of the symbol.
+func drawWeights[V any](alg algebra[V], in *instance, src source[V]) []V {
+	ws := make([]V, in.columns+1)
+	for i := range ws {
+		ws[i] = alg.integer(1)
+	}
+	for _, s := range in.sums {
+		rest := dimValue(alg, s.real, src)
+		last := len(s.cols) - 1
+		for _, c := range s.cols[:last] {
+			w := src.input("weights of axes", int(c))
+			ws[c] = w
+			rest = alg.sub(rest, w)
+		}
+		ws[s.cols[last]] = rest
+	}
+	// Merged columns were numbered after their parts.
+	type merged struct{ id, a, b int32 }
+	var ms []merged
+	for k, id := range in.pairs {
+		ms = append(ms, merged{id, k[0], k[1]})
+	}
+	sort.Slice(ms, func(i, j int) bool { return ms[i].id < ms[j].id })
+	at := func(c int32) V {
+		if c == 0 {
+			return alg.integer(1)
+		}
+		return ws[c]
+	}
+	for _, m := range ms {
+		ws[m.id] = alg.mul(at(m.a), at(m.b))
+	}
+	for i := range ws {
+		ws[i] = positive(alg, ws[i])
+	}
+	return ws
+}
+
+// signer is an algebra that tracks what is known to be positive.
+type signer[V any] interface{ positive(x V) V }
+
+// positive marks a weight as positive: it stands for a number of repetitions.
+func positive[V any](alg algebra[V], x V) V {
+	if s, ok := alg.(signer[V]); ok {
+		return s.positive(x)
+	}
+	return x
+}
+
+// dimValue is the value of an extent: a number, or a random value per symbolic extent, which stands
+// for every size at once.
+func dimValue[V any](alg algebra[V], d ugraph.Dim, src source[V]) V {
+	if n, ok := d.Const(); ok {
+		return alg.integer(n)
+	}
+	return src.input("extent "+d.String(), 0)
+}
+
+// drawInput makes input i of the program.
+func drawInput[V any](c *check, e *engine[V], i int, src source[V]) (*tensor[V], error) {
+	v := c.a.Inputs[i].Value
+	val := c.a.Value(v)
+	shape := make([]int, val.Rank())
+	axes := make([]axis, val.Rank())
+	for ax := range shape {
+		n, cols, err := e.inst.extent(c.a, v, ax)
+		if err != nil {
+			return nil, err
+		}
+		shape[ax], axes[ax] = n, axis{cols: cols}
+	}
+	t := newTensor[V](val.DType, shape)
+	t.axes = axes
+	if err := e.tick(elements(shape)); err != nil {
+		return nil, err
+	}
+	name := fmt.Sprintf("input %d", i)
+	for k := range t.f {
+		t.f[k] = src.input(name, k)
+	}
+	if t.i != nil {
+		lo, hi := c.integerRange(e.inst, i)
+		for k := range t.i {
+			t.i[k] = lo + int64(src.word(name, k)%uint64(hi-lo))
+		}
+	}
+	return t, nil
+}
+
+// compare looks for an entry in which the outputs differ. Where the program is undefined nothing
+// is required (theory 1.6), unless everything is.
+func (c *check) compare(ev *evaluation) (*mismatch, error) {
+	for i, a := range ev.outA {
+		b := ev.outB[c.m.outputs[i]]
+		if len(a.shape) != len(b.shape) || elements(a.shape) != elements(b.shape) {
+			return nil, errShape
+		}
+		for _, x := range append(append([]axis(nil), a.axes...), b.axes...) {
+			if x.part {
+				return nil, &errUnweighted{"an output holds partial sums"}
+			}
+		}
+		defined := 0
+		for k := range elements(a.shape) {
+			var wa, wb any
+			switch {
+			case a.i != nil:
+				defined++
+				if a.i[k] == b.i[k] {
+					continue
+				}
+				wa, wb = a.i[k], b.i[k]
+			case a.f[k].Kind == field.Undef && !c.opt.StrictNaN:
+				ev.undef++
+				continue
+			default:
+				defined++
+				x, y := a.f[k], b.f[k]
+				if x.Kind != y.Kind && (x.Kind == field.LogOf || y.Kind == field.LogOf) && !x.IsTag() && !y.IsTag() {
+					x, y = ev.space.Exp(x), ev.space.Exp(y)
+				}
+				if x.Same(y) {
+					continue
+				}
+				if x.Mask&y.Mask == 0 && !x.IsTag() && !y.IsTag() {
+					return nil, &errUndecided{"the outputs share no component of the chain"}
+				}
+				wa, wb = ev.space.Format(a.f[k]), ev.space.Format(b.f[k])
+			}
+			idx := make([]int, len(a.shape))
+			for ax, r := len(idx)-1, k; ax >= 0; ax-- {
+				idx[ax], r = r%a.shape[ax], r/a.shape[ax]
+			}
+			name := c.a.Outputs[i].Name
+			return &mismatch{Witness{name, idx, wa, wb}, fmt.Sprintf("output %s differs at %v", name, idx)}, nil
+		}
+		if defined == 0 {
+			return nil, &errUndecided{"output " + c.a.Outputs[i].Name + " is undefined everywhere in the program"}
+		}
+	}
+	return nil, nil
+}
+
+func log2(x float64) float64 { return math.Log2(x) }

@@ -1,0 +1,366 @@
+package verify
+
+import (
+	"fmt"
+
+	"github.com/morgana-ml/morgana/ugraph"
+)
+
+// plan says how large an instance is to be.
+type plan struct {
+	trips  int            // trips of a loop, at most the real number; 0: all of them
+	blocks int            // blocks of a grid dimension whose blocks do not combine
+	need   map[int]int    // variable → the least number of columns
+	env    ugraph.Env     // sizes of symbols, where a real size is needed
+	real   bool           // every axis has its real size
+	merged map[int]string // reasons why an axis keeps its real size
+}
+
+// maxCombined bounds the number of blocks that an instance combines: up to it the real number is used.
+const maxCombined = 64
+
+func (s *sizing) realSize(i int, env ugraph.Env) (int, bool) {
+	n, err := s.real[i].Eval(env)
+	if err != nil || n < 1 || n > 1<<31 {
+		return 0, false
+	}
+	return int(n), true
+}
+
+// solve finds sizes for all variables, or says which relation cannot be met.
+func (s *sizing) solve(p plan) (*instance, error) {
+	in := &instance{sizes: s, size: make([]int, len(s.parent)), cols: make([][]int32, len(s.parent)), pairs: map[[2]int32]int32{}}
+	size := in.size
+	pinned := map[int]bool{}
+	for i := range s.parent {
+		r := s.find(i)
+		n, ok := s.realSize(i, p.env)
+		_, pin := s.pinned[i]
+		if ok && (p.real || pin || n == 1) {
+			if size[r] != 0 && size[r] != n {
+				return nil, fmt.Errorf("an axis would need the sizes %d and %d at once", size[r], n)
+			}
+			size[r] = n
+			pinned[r] = true
+		}
+	}
+	needOf := func(r int) int { return max(2, p.need[r]) }
+	isParts := map[int]bool{}
+	set := func(cs cutVars, loop bool) {
+		r := s.find(cs.parts)
+		isParts[r] = true
+		if size[r] != 0 {
+			return
+		}
+		n, ok := s.realSize(cs.parts, p.env)
+		want := p.blocks
+		switch {
+		case loop && p.trips == 0:
+			want = n
+		case loop:
+			want = p.trips
+		case s.reduced[cs.parts] && ok && n <= maxCombined:
+			want = n
+		case s.reduced[cs.parts]:
+			want = 5
+		}
+		if ok {
+			want = min(want, n)
+		}
+		size[r] = want
+	}
+	for _, g := range s.order {
+		for _, c := range s.grids[g] {
+			set(c, false)
+		}
+		if c, ok := s.loops[g]; ok {
+			set(c, true)
+		}
+	}
+	for changed := true; changed; {
+		changed = s.propagate(size, isParts)
+		if changed {
+			continue
+		}
+		if r := s.pick(size); r >= 0 {
+			n := needOf(r)
+			if real, ok := s.realSize(r, p.env); ok && s.mult(r, size, 0) == 1 {
+				n = min(n, real)
+			}
+			if f := s.leastOf(r); n < f {
+				n = f
+			}
+			if s.isTile(r) {
+				n = 2
+				for _, rel := range s.rels {
+					if rel.kind == tiled && s.find(rel.parts[0]) == r {
+						w := s.find(rel.whole)
+						n = max(n, (p.need[w]+size[s.find(rel.parts[1])]-1)/max(1, size[s.find(rel.parts[1])]))
+					}
+				}
+				if real, ok := s.realSize(r, p.env); ok {
+					n = min(n, real)
+				}
+			}
+			m := s.mult(r, size, 0)
+			size[r] = (n + m - 1) / m * m
+			changed = true
+		}
+	}
+	for _, rel := range s.rels {
+		w := size[s.find(rel.whole)]
+		acc := 1
+		if rel.kind == total {
+			acc = 0
+		}
+		for _, q := range rel.parts {
+			switch rel.kind {
+			case product:
+				acc *= size[s.find(q)]
+			case total:
+				acc += size[s.find(q)]
+			case tiled:
+				acc = w
+			}
+		}
+		if acc != w {
+			return nil, fmt.Errorf("no small sizes meet all reshapes and cuts")
+		}
+	}
+	in.label(p, pinned, isParts)
+	return in, nil
+}
+
+func (s *sizing) leastOf(r int) int {
+	n := 0
+	for i, f := range s.fixed {
+		if s.find(i) == r {
+			n = max(n, f)
+		}
+	}
+	return n
+}
+
+func (s *sizing) isTile(r int) bool {
+	for _, rel := range s.rels {
+		if rel.kind == tiled && s.find(rel.parts[0]) == r {
+			for _, other := range s.rels {
+				if s.find(other.whole) == r {
+					return false
+				}
+			}
+			return true
+		}
+	}
+	return false
+}
+
+// mult is a number that a variable's size must be a multiple of, so that its cuts come out even.
+func (s *sizing) mult(r int, size []int, depth int) int {
+	m := 1
+	if depth > 20 {
+		return m
+	}
+	for _, rel := range s.rels {
+		if rel.kind != product || s.find(rel.whole) != r {
+			continue
+		}
+		k := 1
+		for _, q := range rel.parts {
+			if n := size[s.find(q)]; n != 0 {
+				k *= n
+			} else {
+				k *= s.mult(s.find(q), size, depth+1)
+			}
+		}
+		m = lcm(m, k)
+	}
+	return m
+}
+
+func lcm(a, b int) int {
+	x, y := a, b
+	for y != 0 {
+		x, y = y, x%y
+	}
+	return a / x * b
+}
+
+// propagate derives sizes that follow from others.
+func (s *sizing) propagate(size []int, isParts map[int]bool) bool {
+	changed := false
+	for _, rel := range s.rels {
+		w := s.find(rel.whole)
+		if rel.kind == tiled {
+			t, b := s.find(rel.parts[0]), s.find(rel.parts[1])
+			switch {
+			case size[w] == 0 && size[t] != 0 && size[b] != 0 && s.mult(w, size, 0) == 1:
+				size[w] = size[t] * size[b]
+				if rel.ragged && size[t] > 1 {
+					size[w]--
+				}
+				changed = true
+			case size[w] != 0 && size[t] == 0:
+				size[t] = max(1, (size[w]+size[b]-1)/max(1, size[b]))
+				changed = true
+			}
+			continue
+		}
+		unknown, last := 0, -1
+		acc := 1
+		if rel.kind == total {
+			acc = 0
+		}
+		for _, q := range rel.parts {
+			r := s.find(q)
+			if size[r] == 0 {
+				if r != last {
+					unknown++
+				}
+				last = r
+				continue
+			}
+			if rel.kind == product {
+				acc *= size[r]
+			} else {
+				acc += size[r]
+			}
+		}
+		switch {
+		case unknown == 0 && size[w] == 0:
+			size[w] = acc
+			changed = true
+		case unknown == 1 && size[w] != 0 && rel.kind == product && acc > 0 && size[w]%acc == 0:
+			size[last] = size[w] / acc
+			changed = true
+		case unknown == 1 && size[w] != 0 && rel.kind == total:
+			n := 0
+			for _, q := range rel.parts {
+				if s.find(q) == last {
+					n++
+				}
+			}
+			if size[w] > acc && (size[w]-acc)%n == 0 {
+				size[last] = (size[w] - acc) / n
+				changed = true
+			}
+		}
+	}
+	return changed
+}
+
+// pick chooses the next variable to decide: none that follows from another one still open.
+func (s *sizing) pick(size []int) int {
+	fallback := -1
+	for i := range s.parent {
+		r := s.find(i)
+		if r != i || size[r] != 0 {
+			continue
+		}
+		if fallback < 0 {
+			fallback = r
+		}
+		ok := true
+		for _, rel := range s.rels {
+			open := map[int]bool{}
+			isPart := false
+			for _, q := range rel.parts {
+				qr := s.find(q)
+				if size[qr] == 0 {
+					open[qr] = true
+				}
+				isPart = isPart || qr == r
+			}
+			w := s.find(rel.whole)
+			switch {
+			case w == r && rel.kind == tiled && open[s.find(rel.parts[0])]:
+				ok = false // the tile first
+			case w == r && rel.kind != tiled && len(open) > 1, w == r && rel.kind == total && len(open) > 0:
+				ok = false // its parts first
+			case isPart && rel.kind == product && size[w] == 0 && len(open) == 1:
+				ok = false // follows from the whole
+			}
+		}
+		if ok {
+			return r
+		}
+	}
+	return fallback
+}
+
+// label gives the positions of axes in memory their columns: one weight each, but weight 1 where
+// the axis has its real size already; merged and joined axes have their parts' columns.
+func (in *instance) label(p plan, pinned, isParts map[int]bool) {
+	s := in.sizes
+	state := map[int]int{}
+	var visit func(r int) []int32
+	visit = func(r int) []int32 {
+		if state[r] != 0 {
+			return in.cols[r]
+		}
+		state[r] = 1
+		n := in.size[r]
+		for _, rel := range s.rels {
+			if s.find(rel.whole) != r || rel.kind == tiled {
+				continue
+			}
+			cut := false
+			for _, q := range rel.parts {
+				cut = cut || isParts[s.find(q)] || !s.kernel[q] && rel.kind == product
+			}
+			if cut {
+				continue
+			}
+			var cols []int32
+			if rel.kind == total {
+				for _, q := range rel.parts {
+					cols = append(cols, visit(s.find(q))...)
+				}
+			} else {
+				cols = []int32{0}
+				for _, q := range rel.parts {
+					var next []int32
+					for _, c := range cols {
+						for _, d := range visit(s.find(q)) {
+							if c == 0 && d == 0 {
+								next = append(next, 0)
+							} else {
+								next = append(next, in.pair(c, d))
+							}
+						}
+					}
+					cols = next
+				}
+			}
+			if len(cols) == n {
+				in.cols[r] = cols
+				return cols
+			}
+		}
+		cols := make([]int32, n)
+		real, ok := s.realSize(r, p.env)
+		_, isNumber := s.real[r].Const()
+		if !pinned[r] && !(ok && isNumber && real == n) {
+			for i := range cols {
+				in.columns++
+				cols[i] = in.columns
+			}
+			in.sums = append(in.sums, weightSum{cols, s.real[r]})
+		}
+		in.cols[r] = cols
+		return cols
+	}
+	for i := range s.parent {
+		if s.kernel[i] {
+			if r := s.find(i); in.size[r] > 0 {
+				visit(r)
+			}
+		}
+	}
+}
+
+// weightSum states that the weights of the columns add up to an extent.
+type weightSum struct {
+	cols []int32
+	real ugraph.Dim
+}
