@@ -32,14 +32,17 @@
 // as fast as a float32 polynomial written in Go, whose compiler does not vectorise.
 //
 // The instructions of the vectors of one block of an elementwise loop are interleaved by the
-// generator: an exp is one chain of dependent instructions, of which the processor's schedulers hold
-// too few to find the next vector's. That made exp 1.25 times as fast, tanh and sigmoid 1.1 to 1.2.
+// generator: an exp is one chain of dependent instructions, and the supposition was that the
+// processor's schedulers hold too few of them to find the next vector's. Alternating runs of the two
+// orders gave 1.25 times the speed for exp, 1.1 to 1.2 for the others (256 KiB); the reason itself
+// was not examined with counters.
 //
 // A product of at most 32 rows reads packed B where it lies, each panel once from memory; while the
 // groups of rows pass over one block of 256 terms, the next is prefetched. Larger products copy A
 // into blocks of contiguous rows, because rows a power of two apart share the lines of the
 // first-level cache. Converting 16-bit weights once into scratch, instead of in each group of rows,
-// was tried for 8 and 16 rows and was half as fast: the blocks are too short for the prefetcher.
+// was tried once for 8 and 16 rows and took 1.5 to 2 times as long, on a machine somewhat more loaded
+// than in the run before; why was not examined.
 //
 // Packed panels are 16 columns wide at every level, so that packed weights may be stored and loaded
 // by a machine of another level.
@@ -47,14 +50,18 @@
 // # Measured
 //
 // One thread of a shared Zen 3 (peak 100 GFLOP/s; reading 190 GB/s in the first-level cache, 98 in
-// the second, 76 in the third, 15 to 17 from memory), best rounds, from Go, packing included; the
-// benchmarks print each figure with its share of the roof measured in the same run.
+// the second, 76 in the third, 15 to 17 from memory), best rounds, from Go, packing included. Ranges
+// are over two to four runs while other work ran beside; in one such run the large products fell to
+// half of these figures. The benchmarks print each figure with its share of the roof of the same run.
 //
-//	Gemm 512³, 1024³, 2048³                          0.84–0.90, 0.78–0.80, 0.77–0.78 of peak
-//	Gemm 64³, cached                                 0.69–0.74 of peak
-//	GemmPacked 4096×4096 f32, 1 2 4 8 16 rows        0.70–0.86, 0.80, 0.82–0.93, 0.83–0.94, 0.66–0.80 of the binding roof
-//	GemmPacked 4096×4096 bf16, f16, 1 to 4 rows      0.7–1.0 of the roof; 8 and 16 rows 0.61–0.74
-//	Sum, SumSquares, Max, Dot                        0.83–1.0 of reading from the second-level cache on
-//	Binary, Scale                                    0.92–1.0 of reading, from memory too
-//	Exp, ExpSum, Sigmoid, Silu, Tanh, Erf            22, 19, 15, 13, 12, 10 GB/s: bound by arithmetic
+//	Gemm 512³, 1024³, 2048³                       0.61–0.90, 0.74–0.80, 0.53–0.78 of peak
+//	Gemm 64³, cached                              0.68–0.77 of peak
+//	GemmPacked 4096×4096 f32, 1, 2 and 4 rows     0.70–0.86, 0.80–0.88, 0.82–0.93 of the binding roof
+//	GemmPacked 4096×4096 f32, 8 and 16 rows       0.73–0.94, 0.66–0.87
+//	GemmPacked 4096×4096 bf16, f16, 1 to 4 rows   0.69–1.0; 8 and 16 rows 0.61–0.74 (one run)
+//	Sum, SumSquares, Max, Dot                     0.83–1.0 of reading from the second-level cache on
+//	Binary add, Scale                             0.92–1.0 of reading; add from memory 0.59–0.92
+//	Exp, ExpSum from memory                       0.67–0.72, 0.82–0.84 of reading
+//	Sigmoid, Silu, Tanh, Erf from memory          0.57–0.59, 0.51–0.56, 0.62–0.72, 0.44–0.50 of reading
+//	Exp, ExpSum, Sigmoid, Silu, Tanh, Erf         22, 19, 15, 13, 12, 10 GB/s at 256 KiB, 0.1–0.2 of reading
 package kernel
