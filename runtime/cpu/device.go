@@ -140,7 +140,7 @@ func BindShapes(g *ugraph.Graph, inputs map[string]*tensor.Tensor, fixed ugraph.
 			return nil, fmt.Errorf("input %s must be %s, not %s", v.Name, v.Type, t)
 		}
 		for a, d := range v.Shape {
-			if err := bindDim(d, t.Shape[a], env); err != nil {
+			if err := BindDim(d, t.Shape[a], env); err != nil {
 				return nil, fmt.Errorf("input %s must be %s, not %s: %w", v.Name, v.Type, t, err)
 			}
 		}
@@ -157,8 +157,8 @@ func BindShapes(g *ugraph.Graph, inputs map[string]*tensor.Tensor, fixed ugraph.
 	return env, nil
 }
 
-// bindDim matches a declared dimension (a number, a symbol, or number·symbol) with a size.
-func bindDim(d ugraph.Dim, n int64, env ugraph.Env) error {
+// BindDim matches a declared dimension (a number, a symbol, or number·symbol) with a size.
+func BindDim(d ugraph.Dim, n int64, env ugraph.Env) error {
 	if want, err := d.Eval(env); err == nil {
 		if want != n {
 			return fmt.Errorf("%s is %d here, not %d", d, want, n)

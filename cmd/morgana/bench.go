@@ -1,0 +1,252 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"sort"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/morgana-ml/morgana/cmd/morgana/internal/benchcmp"
+	"github.com/morgana-ml/morgana/runtime/cpu"
+	"github.com/morgana-ml/morgana/runtime/cpu/kernel"
+	"github.com/morgana-ml/morgana/runtime/memory"
+)
+
+type benchCmd struct {
+	X         []string `arg:"" optional:"" help:"Programs, μGraphs or bundles."`
+	Count     int      `default:"1" help:"Measurements of each."`
+	Baseline  string   `placeholder:"FILE" help:"An earlier output to compare with."`
+	FailBelow float64  `placeholder:"R" help:"Exit 1 when a speed ratio's confidence interval lies under R (with --baseline)."`
+	Plain     bool     `help:"Also time the unfused program."`
+	Roofline  bool     `help:"Print this machine's peak and bandwidths."`
+	Device    string   `default:"cpu" help:"cpu."`
+	Dim       []string `sep:"none" placeholder:"S=N" help:"Size of a symbol (absent: 1/8 of its bound)."`
+	Threads   int      `env:"MORGANA_THREADS" help:"Threads (default: all cores)."`
+	Seed      int64    `default:"1" help:"Seed of the inputs."`
+}
+
+// benchmark is one thing that is timed.
+type benchmark struct {
+	name string
+	sess *session
+	cost costFields
+}
+
+func (c *benchCmd) Run(a *app) error {
+	if err := checkDevice(c.Device); err != nil {
+		return err
+	}
+	switch {
+	case len(c.X) == 0 && !c.Roofline:
+		return errors.New("name what to time: a program, a μGraph or a bundle (or --roofline)")
+	case c.Count < 1 || c.Count > 10000:
+		return fmt.Errorf("--count %d: want 1 to 10000", c.Count)
+	case c.FailBelow != 0 && c.Baseline == "":
+		return errors.New("--fail-below needs --baseline FILE")
+	case c.FailBelow < 0:
+		return fmt.Errorf("--fail-below %g: want a ratio such as 0.95", c.FailBelow)
+	}
+	var baseline []byte
+	if c.Baseline != "" {
+		var err error
+		if baseline, err = os.ReadFile(c.Baseline); err != nil {
+			return err
+		}
+	}
+	if c.Roofline {
+		if err := printRoofline(a); err != nil {
+			return err
+		}
+		if len(c.X) == 0 {
+			return nil
+		}
+	}
+	d := cpu.New(c.Threads)
+	defer d.Close()
+	bs, err := c.load(d)
+	if err != nil {
+		return err
+	}
+	config := []benchcmp.Config{{Key: "goos", Value: runtime.GOOS}, {Key: "goarch", Value: runtime.GOARCH}, {Key: "pkg", Value: "morgana"}}
+	var all bytes.Buffer
+	write := func(config []benchcmp.Config, lines ...benchcmp.Line) error {
+		var b bytes.Buffer
+		if err := benchcmp.Write(&b, config, lines); err != nil {
+			return err
+		}
+		all.Write(b.Bytes())
+		_, err := a.stdout.Write(b.Bytes())
+		return err
+	}
+	probe, err := newProbe()
+	if err != nil {
+		return err
+	}
+	if err := write(config, probe.line()); err != nil {
+		return err
+	}
+	for round := 0; round < c.Count; round++ {
+		for _, b := range bs {
+			line, err := b.measure(a, d.Threads())
+			if err != nil {
+				return err
+			}
+			if err := write(nil, line, probe.line()); err != nil {
+				return err
+			}
+		}
+	}
+	if baseline == nil {
+		return nil
+	}
+	report, err := benchcmp.Compare(baseline, all.Bytes(), c.FailBelow)
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.Baseline, err)
+	}
+	fmt.Fprint(a.stderr, report.String())
+	if report.Regressed() {
+		return no("slower than %s by more than --fail-below %g allows", c.Baseline, c.FailBelow)
+	}
+	return nil
+}
+
+func (c *benchCmd) load(d *cpu.Device) ([]*benchmark, error) {
+	dims, err := parseDims(c.Dim)
+	if err != nil {
+		return nil, err
+	}
+	var out []*benchmark
+	for _, x := range c.X {
+		ss, err := resolve(x)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range ss {
+			if len(dims) > 0 && len(s.graph.Symbols) > 0 {
+				if err := checkDims(s.graph, dims); err != nil {
+					return nil, err
+				}
+			}
+			env := envAt(s.graph, dims, 8)
+			in, err := seededInputs(s.graph, env, c.Seed, nil)
+			if err != nil {
+				return nil, err
+			}
+			forms := []struct{ kind, name string }{{"Optimize", s.name}}
+			if s.graph.IsProgram() {
+				forms[0].kind = "Plain"
+			} else if c.Plain {
+				forms = append(forms, struct{ kind, name string }{"Plain", s.name})
+			}
+			for _, f := range forms {
+				g := s.graph
+				if f.kind == "Plain" {
+					if g, err = plainForm(s); err != nil {
+						return nil, err
+					}
+				}
+				sess, err := open(d, g, env, in)
+				if err != nil {
+					return nil, err
+				}
+				out = append(out, &benchmark{name: f.kind + "/" + strings.ReplaceAll(f.name, " ", "_"), sess: sess, cost: costsOf(g, env, 0)})
+			}
+		}
+	}
+	return out, nil
+}
+
+// measure times runs for a fifth of a second, at least three; the least of their means over short groups
+// would hide noise that the comparison's statistics want to see, so it is the mean.
+func (b *benchmark) measure(a *app, threads int) (benchcmp.Line, error) {
+	if err := b.sess.run(a); err != nil {
+		return benchcmp.Line{}, err
+	}
+	slowdown := injectedSlowdown()
+	start := time.Now()
+	n := 0
+	for n < 3 || time.Since(start) < 200*time.Millisecond {
+		t := time.Now()
+		if err := b.sess.run(a); err != nil {
+			return benchcmp.Line{}, err
+		}
+		if slowdown > 0 {
+			for wait := time.Duration(float64(time.Since(t)) * slowdown); wait > 0; {
+				s := time.Now()
+				for time.Since(s) < wait {
+				}
+				wait = 0
+			}
+		}
+		n++
+	}
+	ns := float64(time.Since(start).Nanoseconds()) / float64(n)
+	line := benchcmp.Line{Name: fmt.Sprintf("%s/cpu-%d", b.name, threads), Iters: n, NsPerOp: ns}
+	if b.cost.Bytes > 0 {
+		line.More = append(line.More, benchcmp.Value{Value: b.cost.Bytes / ns, Unit: "GB/s"}, benchcmp.Value{Value: b.cost.Flops / ns, Unit: "GFLOP/s"})
+	}
+	return line, nil
+}
+
+// injectedSlowdown is MORGANA_BENCH_SLOWDOWN: the share by which each measured run is prolonged, so
+// that a regression gate can be tested live.
+func injectedSlowdown() float64 {
+	var f float64
+	fmt.Sscanf(os.Getenv("MORGANA_BENCH_SLOWDOWN"), "%g", &f)
+	return f
+}
+
+// probe is the interleaved roofline probe: a read of memory beyond the caches, and multiply-adds.
+type probe struct{ buf []byte }
+
+func newProbe() (*probe, error) {
+	b, err := memory.Alloc(64 << 20)
+	if err != nil {
+		return nil, err
+	}
+	buf := b.Bytes()
+	for i := range buf {
+		buf[i] = byte(i)
+	}
+	return &probe{buf}, nil
+}
+
+// line measures the probe: ns/op is the time of one multiply-add peak and one read together.
+func (p *probe) line() benchcmp.Line {
+	peak := kernel.PeakGFLOPS(20 * time.Millisecond)
+	read := kernel.ReadBandwidth(p.buf, 30*time.Millisecond)
+	ns := float64(len(p.buf))/read/2 + 1e8/peak/2
+	return benchcmp.Line{Name: fmt.Sprintf("%s-%d", benchcmp.ProbeName, runtime.GOMAXPROCS(0)), Iters: 1, NsPerOp: ns,
+		More: []benchcmp.Value{{Value: peak, Unit: "GFLOP/s"}, {Value: read, Unit: "GB/s"}}}
+}
+
+func printRoofline(a *app) error {
+	w := tabwriter.NewWriter(a.stdout, 0, 4, 2, ' ', 0)
+	fmt.Fprintf(w, "one thread, kernels at level %s\t\n", kernel.Level())
+	fmt.Fprintf(w, "FMA peak\t%.1f GFLOP/s\n", kernel.PeakGFLOPS(200*time.Millisecond))
+	sizes := []int{16 << 10, 256 << 10, 4 << 20, 16 << 20, 256 << 20}
+	sort.Ints(sizes)
+	for _, n := range sizes {
+		src, err := memory.Alloc(n)
+		if err != nil {
+			return err
+		}
+		dst, err := memory.Alloc(n)
+		if err != nil {
+			return err
+		}
+		for i := range src.Bytes() {
+			src.Bytes()[i] = 1
+		}
+		copy(dst.Bytes(), src.Bytes())
+		fmt.Fprintf(w, "%d KiB\tread %.1f GB/s\tcopy %.1f GB/s\n", n>>10, kernel.ReadBandwidth(src.Bytes(), 100*time.Millisecond), kernel.CopyBandwidth(dst.Bytes(), src.Bytes(), 100*time.Millisecond))
+		src.Free()
+		dst.Free()
+	}
+	return w.Flush()
+}

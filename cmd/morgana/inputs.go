@@ -1,0 +1,156 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/morgana-ml/morgana/runtime/cpu"
+	"github.com/morgana-ml/morgana/runtime/tensor"
+	"github.com/morgana-ml/morgana/ugraph"
+	"github.com/morgana-ml/morgana/ugraph/interp"
+)
+
+// fillOf says how an input that no file gives is filled: an index in range where it picks rows,
+// positions where rope reads it, a weight scaled by its fan-in, else N(0,1).
+func fillOf(g *ugraph.Graph, input int, env ugraph.Env) (tensor.Fill, error) {
+	in := g.Inputs[input]
+	for i := range g.Nodes {
+		n := &g.Nodes[i]
+		switch {
+		case (n.Op == ugraph.OpGather || n.Op == ugraph.OpScatterAdd) && n.Args[1] == in.Value:
+			x := g.Values[n.Args[0]]
+			axis, err := ugraph.NormalAxis(n.Attrs.Int("axis", 0), x.Rank())
+			if err != nil {
+				return tensor.Fill{}, err
+			}
+			limit, err := x.Shape[axis].Eval(env)
+			return tensor.Fill{Kind: tensor.Index, Limit: limit}, err
+		case n.Op == ugraph.OpRope && n.Args[1] == in.Value:
+			return tensor.Fill{Kind: tensor.Position}, nil
+		}
+	}
+	if in.Const {
+		return tensor.Fill{Kind: tensor.Weight}, nil
+	}
+	return tensor.Fill{Kind: tensor.Normal}, nil
+}
+
+// seededInputs makes every input that given lacks.
+func seededInputs(g *ugraph.Graph, env ugraph.Env, seed int64, given map[string]*tensor.Tensor) (map[string]*tensor.Tensor, error) {
+	out := map[string]*tensor.Tensor{}
+	for i, in := range g.Inputs {
+		v := g.Values[in.Value]
+		if t := given[v.Name]; t != nil {
+			out[v.Name] = t
+			continue
+		}
+		shape, err := ugraph.EvalShape(v.Shape, env)
+		if err != nil {
+			return nil, err
+		}
+		fill, err := fillOf(g, i, env)
+		if err != nil {
+			return nil, err
+		}
+		if out[v.Name], err = tensor.Random(v.DType, shape, seed, v.Name, fill); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// assignments splits NAME=FILE flags, checking the names.
+func assignments(flag string, list []string, known func(name string) bool, have string) (map[string]string, error) {
+	out := map[string]string{}
+	for _, s := range list {
+		name, file, ok := strings.Cut(s, "=")
+		if !ok || name == "" || file == "" {
+			return nil, fmt.Errorf("--%s %s: want NAME=FILE", flag, s)
+		}
+		if !known(name) {
+			return nil, fmt.Errorf("--%s %s: there is no %s %q; there is %s", flag, s, flag, name, have)
+		}
+		if _, twice := out[name]; twice {
+			return nil, fmt.Errorf("--%s %s: %s is given twice", flag, s, name)
+		}
+		out[name] = file
+	}
+	return out, nil
+}
+
+// reference computes a graph in float64 from tensors.
+func reference(g *ugraph.Graph, env ugraph.Env, in map[string]*tensor.Tensor) (map[string]*tensor.Tensor, error) {
+	args := make([]*interp.Tensor[float64], len(g.Inputs))
+	for i, x := range g.Inputs {
+		v := g.Values[x.Value]
+		t := in[v.Name]
+		var err error
+		if v.DType.IsFloat() {
+			args[i], err = interp.FromFloats(v.DType, t.Shape, t.Float64s())
+		} else {
+			ints := make([]int64, t.Len())
+			for j := range ints {
+				ints[j] = t.Int64At(j)
+			}
+			args[i], err = interp.FromInts[float64](v.DType, t.Shape, ints)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	res, err := interp.Run[float64](interp.Float64{}, g, args, env)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]*tensor.Tensor{}
+	for i, o := range g.Outputs {
+		t, err := tensor.FromFloat64(ugraph.F64, res[i].Shape, interp.Floats(res[i]))
+		if err != nil {
+			return nil, err
+		}
+		out[o.Name] = t
+	}
+	return out, nil
+}
+
+// weightsOf picks the const inputs.
+func weightsOf(g *ugraph.Graph, in map[string]*tensor.Tensor) map[string]*tensor.Tensor {
+	out := map[string]*tensor.Tensor{}
+	for _, x := range g.Inputs {
+		if name := g.Values[x.Value].Name; x.Const {
+			out[name] = in[name]
+		}
+	}
+	return out
+}
+
+// session is a graph loaded on a device with its inputs bound: what is run again and again.
+type session struct {
+	call     *cpu.Call
+	in, outs []*tensor.Tensor
+	out      map[string]*tensor.Tensor
+}
+
+// open loads a graph and makes its outputs.
+func open(d *cpu.Device, g *ugraph.Graph, env ugraph.Env, in map[string]*tensor.Tensor) (*session, error) {
+	p, err := d.Load(g, weightsOf(g, in))
+	if err != nil {
+		return nil, err
+	}
+	s := &session{}
+	if s.call, err = p.Prepare(env); err != nil {
+		return nil, err
+	}
+	if s.out, err = p.OutputTensors(env); err != nil {
+		return nil, err
+	}
+	for _, x := range g.Inputs {
+		s.in = append(s.in, in[g.Values[x.Value].Name])
+	}
+	for _, o := range g.Outputs {
+		s.outs = append(s.outs, s.out[o.Name])
+	}
+	return s, nil
+}
+
+func (s *session) run(a *app) error { return s.call.Run(a.ctx, s.in, s.outs) }

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/morgana-ml/morgana/models/programs"
+	"github.com/morgana-ml/morgana/search/target"
+	"github.com/morgana-ml/morgana/ugraph/text"
+)
+
+// version is what bundles and the kernel store record.
+const version = "0.1.0"
+
+type versionCmd struct{}
+
+func (c *versionCmd) Run(a *app) error {
+	rev := ""
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+				rev = " " + s.Value[:12]
+			}
+		}
+	}
+	fmt.Fprintf(a.stdout, "morgana %s%s %s %s/%s\n", version, rev, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return nil
+}
+
+type listCmd struct {
+	JSON bool `name:"json" help:"One JSON object a line."`
+}
+
+func (c *listCmd) Run(a *app) error {
+	w := tabwriter.NewWriter(a.stdout, 0, 4, 2, ' ', 0)
+	for _, p := range programs.List() {
+		if c.JSON {
+			if err := json.NewEncoder(a.stdout).Encode(map[string]any{"name": p.Name, "summary": p.Summary, "variants": p.Variants}); err != nil {
+				return err
+			}
+			continue
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\n", p.Name, p.Summary, strings.Join(p.Variants, " "))
+	}
+	return w.Flush()
+}
+
+type targetsCmd struct {
+	JSON bool `name:"json" help:"One JSON object a line."`
+}
+
+func (c *targetsCmd) Run(a *app) error {
+	w := tabwriter.NewWriter(a.stdout, 0, 4, 2, ' ', 0)
+	for _, r := range target.All() {
+		state := "here"
+		if !r.Available {
+			state = r.Message
+		}
+		if c.JSON {
+			if err := json.NewEncoder(a.stdout).Encode(map[string]any{"name": r.Name, "doc": r.Doc, "available": r.Available, "message": r.Message}); err != nil {
+				return err
+			}
+			continue
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\n", r.Name, r.Doc, state)
+	}
+	return w.Flush()
+}
+
+type fmtCmd struct {
+	Files []string `arg:"" name:"file" help:".ug files."`
+	Write bool     `short:"w" help:"Rewrite the files in place."`
+	Check bool     `help:"Exit 1 where a file would change; name it."`
+}
+
+func (c *fmtCmd) Run(a *app) error {
+	changed := 0
+	for _, f := range c.Files {
+		src, err := os.ReadFile(f)
+		if err != nil {
+			return err
+		}
+		out, err := text.Format(f, src)
+		if err != nil {
+			return err
+		}
+		switch {
+		case c.Check:
+			if string(out) != string(src) {
+				changed++
+				fmt.Fprintln(a.stdout, f)
+			}
+		case c.Write:
+			if string(out) != string(src) {
+				if err := writeFile(f, out); err != nil {
+					return err
+				}
+			}
+		default:
+			if _, err := a.stdout.Write(out); err != nil {
+				return err
+			}
+		}
+	}
+	if changed > 0 {
+		return no("%d of %d files are not in canonical form", changed, len(c.Files))
+	}
+	return nil
+}
+
+// writeFile replaces a file whole: an interrupted write leaves the old one.
+func writeFile(name string, data []byte) error {
+	tmp := name + ".tmp"
+	if err := os.WriteFile(tmp, data, 0o666); err != nil {
+		os.Remove(tmp)
+		return err
+	}
+	if err := os.Rename(tmp, name); err != nil {
+		os.Remove(tmp)
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/morgana-ml/morgana/models/programs"
+	"github.com/morgana-ml/morgana/ugraph"
+	"github.com/morgana-ml/morgana/ugraph/text"
+)
+
+// subject is what an argument X names: a program or μGraph, and where it came from.
+type subject struct {
+	name   string // as results call it
+	source string
+	graph  *ugraph.Graph
+	bundle string // the folder, if it came from a bundle
+}
+
+// resolve reads the programs and μGraphs that X names: an existing path (FILE.ug, FILE.ug#name, or a
+// bundle folder) wins over the name of an embedded program.
+func resolve(x string) ([]subject, error) {
+	file, name := text.SplitName(x)
+	info, err := os.Stat(x)
+	if err != nil && file != x {
+		info, err = os.Stat(file)
+	}
+	switch {
+	case err == nil && info.IsDir():
+		return resolveBundle(x)
+	case err == nil:
+		gs, err := text.ParseFile(x)
+		if err != nil {
+			return nil, err
+		}
+		return subjects(gs, file), nil
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, err
+	case strings.HasSuffix(file, ".ug"):
+		return nil, fmt.Errorf("%s: no such file", file)
+	}
+	src, err := programs.Source(x)
+	if err != nil {
+		return nil, fmt.Errorf("%q is neither a file nor an embedded program: %w", x, err)
+	}
+	gs, err := text.Parse(x, []byte(src))
+	if err != nil {
+		return nil, err
+	}
+	if gs, err = text.Select(gs, name); err != nil {
+		return nil, err
+	}
+	ss := subjects(gs, x)
+	if len(ss) == 1 {
+		ss[0].name = x
+	}
+	return ss, nil
+}
+
+func subjects(gs []*ugraph.Graph, source string) []subject {
+	out := make([]subject, len(gs))
+	for i, g := range gs {
+		out[i] = subject{name: g.Name, source: source, graph: g}
+	}
+	return out
+}
+
+// one is resolve where exactly one graph must come out.
+func one(x string) (subject, error) {
+	ss, err := resolve(x)
+	if err != nil {
+		return subject{}, err
+	}
+	if len(ss) != 1 {
+		var names []string
+		for _, s := range ss {
+			names = append(names, s.graph.Name)
+		}
+		return subject{}, fmt.Errorf("%s holds %d graphs (%s): choose one with %s#NAME", x, len(ss), strings.Join(names, ", "), x)
+	}
+	return ss[0], nil
+}
+
+// bundleName is the default folder of a bundle.
+func bundleName(name string) string {
+	return strings.ReplaceAll(filepath.ToSlash(name), "/", "_") + ".morgana"
+}
+
+// parseDims reads --dim flags: S=16 or S=16,256.
+func parseDims(flags []string) (map[string][]int64, error) {
+	out := map[string][]int64{}
+	for _, f := range flags {
+		name, list, ok := strings.Cut(f, "=")
+		if !ok || name == "" {
+			return nil, fmt.Errorf("--dim %s: want NAME=SIZE, e.g. --dim S=256", f)
+		}
+		for _, s := range strings.Split(list, ",") {
+			var n int64
+			if _, err := fmt.Sscanf(s, "%d", &n); err != nil || fmt.Sprint(n) != s || n < 1 {
+				return nil, fmt.Errorf("--dim %s: %q is not a positive integer", f, s)
+			}
+			out[name] = append(out[name], n)
+		}
+	}
+	return out, nil
+}
+
+// checkDims checks that every dimension names a symbol of the graph and lies in its bounds.
+func checkDims(g *ugraph.Graph, dims map[string][]int64) error {
+	for name, sizes := range dims {
+		s, ok := g.Symbol(name)
+		if !ok {
+			var have []string
+			for _, s := range g.Symbols {
+				have = append(have, s.Name)
+			}
+			if len(have) == 0 {
+				return fmt.Errorf("--dim %s: %s has no symbols", name, g.Name)
+			}
+			return fmt.Errorf("--dim %s: %s has no such symbol; it has %s", name, g.Name, strings.Join(have, ", "))
+		}
+		for _, n := range sizes {
+			if err := s.Check(n); err != nil {
+				return fmt.Errorf("--dim %s=%d: %w", name, n, err)
+			}
+		}
+	}
+	return nil
+}
+
+// envAt gives every symbol a size: the one in dims, else the given share of its bound.
+func envAt(g *ugraph.Graph, dims map[string][]int64, share int64) ugraph.Env {
+	env := ugraph.Env{}
+	for _, s := range g.Symbols {
+		if d := dims[s.Name]; len(d) > 0 {
+			env[s.Name] = d[0]
+		} else {
+			env[s.Name] = s.At(s.Hi / share)
+		}
+	}
+	return env
+}

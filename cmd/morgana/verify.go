@@ -1,0 +1,117 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/big"
+	"strings"
+
+	"github.com/morgana-ml/morgana/ugraph"
+	"github.com/morgana-ml/morgana/verify"
+)
+
+type verifyCmd struct {
+	A      string `arg:"" help:"The program or μGraph that says what is meant."`
+	B      string `arg:"" help:"The program or μGraph that is to be the same."`
+	Error  string `default:"2^-64" help:"Allowed probability of accepting a different program."`
+	Seed   uint64 `default:"1" help:"Seed of the random draws."`
+	Stable bool   `help:"B must also be no less stable than A."`
+	JSON   bool   `name:"json" help:"One JSON object on one line."`
+}
+
+// parseError reads --error: 2^-N, or a decimal below 1. The result is its log2, rounded down.
+func parseError(s string) (float64, error) {
+	bad := fmt.Errorf("--error %s: want a probability such as 2^-64 or 1e-20", s)
+	if e, ok := strings.CutPrefix(s, "2^-"); ok {
+		var n float64
+		if _, err := fmt.Sscanf(e, "%g", &n); err != nil || fmt.Sprintf("%g", n) != e || n < 1 || n > 4096 {
+			return 0, bad
+		}
+		return -n, nil
+	}
+	r, ok := new(big.Rat).SetString(s)
+	if !ok || r.Sign() <= 0 || r.Cmp(big.NewRat(1, 2)) > 0 || len(s) > 100 {
+		return 0, bad
+	}
+	n := 0
+	for r.Cmp(big.NewRat(1, 1)) < 0 {
+		r.Mul(r, big.NewRat(2, 1))
+		if n++; n > 4096 {
+			return 0, bad
+		}
+	}
+	return -float64(n), nil
+}
+
+func (c *verifyCmd) Run(a *app) error {
+	bound, err := parseError(c.Error)
+	if err != nil {
+		return err
+	}
+	x, err := one(c.A)
+	if err != nil {
+		return err
+	}
+	y, err := one(c.B)
+	if err != nil {
+		return err
+	}
+	opt := verify.Options{ErrorLog2: bound, Seed: c.Seed}
+	r, err := verify.Equal(a.ctx, x.graph, y.graph, opt)
+	if err != nil {
+		return err
+	}
+	if r.Equal {
+		st, err := verify.Stable(a.ctx, x.graph, y.graph, opt)
+		if err != nil {
+			return err
+		}
+		r.Stability = st
+	}
+	if c.JSON {
+		if err := json.NewEncoder(a.stdout).Encode(r); err != nil {
+			return err
+		}
+	} else {
+		c.print(a, x.graph, y.graph, r)
+	}
+	switch {
+	case !r.Equal:
+		return &exitError{code: exitNo}
+	case c.Stable && !r.Stability.OK:
+		return &exitError{code: exitNo}
+	}
+	return nil
+}
+
+func (c *verifyCmd) print(a *app, x, y *ugraph.Graph, r *verify.Result) {
+	if !r.Equal {
+		fmt.Fprintf(a.stdout, "not equal: %s\n", r.Reason)
+		if w := r.Witness; w != nil {
+			fmt.Fprintf(a.stdout, "  output %s%v: %v in %s, %v in %s\n", w.Output, w.Index, w.A, x.Name, w.B, y.Name)
+		}
+		return
+	}
+	fmt.Fprintf(a.stdout, "equal (probability of error at most 2^%.0f, %d tests, seed %d", r.ErrorLog2, r.Tests, r.Seed)
+	if r.Matched == "position" {
+		fmt.Fprint(a.stdout, "; inputs and outputs matched by position")
+	}
+	fmt.Fprintln(a.stdout, ")")
+	for _, s := range r.Checks {
+		fmt.Fprintf(a.stdout, "  %s\n", s)
+	}
+	if r.Stability != nil {
+		if r.Stability.OK {
+			fmt.Fprintln(a.stdout, "stable: no less than the first in floating point")
+		} else {
+			fmt.Fprintf(a.stdout, "less stable: %s\n", r.Stability.Reason)
+		}
+	}
+}
+
+// isInterfaceError tells whether two graphs could not be matched at all.
+func isInterfaceError(err error) bool {
+	var e *verify.InterfaceError
+	return errors.As(err, &e)
+}
