@@ -141,7 +141,7 @@ func (r *Row) Check() error {
 	need("Transcend", r.Transcend)
 	need("Reduce", r.Reduce)
 	need("Move", r.Move)
-	need("Levels", float64(len(r.Levels)))
+	need("Levels beyond the first", float64(len(r.Levels)-1))
 	for _, l := range r.Levels {
 		need(l.Name, l.GBps*float64(l.Bytes))
 	}

@@ -1,0 +1,353 @@
+package cost
+
+import (
+	"fmt"
+
+	"github.com/morgana-ml/morgana/ugraph"
+)
+
+// gridDim evaluates a grid dimension or loop; its tile is cut from an axis of the given extent.
+func gridDim(d ugraph.GridDim, env ugraph.Env) (Dim, error) {
+	if d.Parts > 0 {
+		return Dim{float64(d.Parts), float64(d.Parts)}, nil
+	}
+	n, err := d.Extent.Eval(env)
+	if err != nil {
+		return Dim{}, err
+	}
+	return Cut(n, d.Tile), nil
+}
+
+// Cut is an axis of extent n in tiles.
+func Cut(n, tile int64) Dim {
+	if tile >= n {
+		return Dim{1, 1}
+	}
+	return Dim{float64((n + tile - 1) / tile), float64(n) / float64(tile)}
+}
+
+// blockReader turns a block graph into numbers.
+type blockReader struct {
+	c      *context
+	n      *ugraph.Node
+	g      *ugraph.Graph
+	k      *Kernel
+	phases []ugraph.Phase
+	sizes  [][]int64 // of full tiles
+	elems  []float64
+	uses   [][]ugraph.NodeID
+}
+
+// block is a kernel that a block graph defines.
+func (c *context) block(n *ugraph.Node) (*Kernel, error) {
+	r := &blockReader{c: c, n: n, g: n.Body, k: &Kernel{Trips: Dim{1, 1}}}
+	for _, d := range r.g.Grid {
+		dim, err := gridDim(d, c.env)
+		if err != nil {
+			return nil, err
+		}
+		r.k.Grid = append(r.k.Grid, dim)
+	}
+	if r.g.Loop != nil {
+		dim, err := gridDim(*r.g.Loop, c.env)
+		if err != nil {
+			return nil, err
+		}
+		r.k.Trips = dim
+	}
+	var bad ugraph.NodeID
+	if r.phases, bad = ugraph.Phases(r.g); bad >= 0 {
+		return nil, fmt.Errorf("node %d has operands of the loop and of after it", bad)
+	}
+	if err := r.measure(); err != nil {
+		return nil, err
+	}
+	for i := range r.g.Nodes {
+		if err := r.node(&r.g.Nodes[i]); err != nil {
+			return nil, err
+		}
+	}
+	for i, o := range r.g.Outputs {
+		if err := r.store(i, o); err != nil {
+			return nil, err
+		}
+	}
+	r.k.TileBytes = r.peak()
+	return r.k, nil
+}
+
+// measure evaluates the shapes of all tiles. A tile is no larger than the axis that it was cut from.
+func (r *blockReader) measure() error {
+	r.uses = make([][]ugraph.NodeID, len(r.g.Values))
+	for i := range r.g.Nodes {
+		for _, a := range r.g.Nodes[i].Args {
+			r.uses[a] = append(r.uses[a], ugraph.NodeID(i))
+		}
+	}
+	for i := range r.g.Values {
+		v := &r.g.Values[i]
+		s, err := ugraph.EvalShape(v.Shape, r.c.env)
+		if err != nil {
+			return err
+		}
+		p := 1.0
+		for a := range s {
+			if c := v.Cut(a); c.IsCut() && !c.Irregular {
+				whole, err := c.Extent.Eval(r.c.env)
+				if err != nil {
+					return err
+				}
+				s[a] = min(s[a], whole)
+			}
+			p *= float64(s[a])
+		}
+		r.sizes = append(r.sizes, s)
+		r.elems = append(r.elems, p)
+	}
+	return nil
+}
+
+// source follows casts and views back to the load that a value is of; -1 if it is computed.
+func (r *blockReader) source(v ugraph.ValueID) ugraph.NodeID {
+	for {
+		n := r.g.Values[v].Node
+		if n < 0 {
+			return -1
+		}
+		switch op := r.g.Nodes[n].Op; {
+		case op == ugraph.OpLoad:
+			return n
+		case KindOf(op) != Free || len(r.g.Nodes[n].Args) != 1 || op == ugraph.OpRunning || op == ugraph.OpPrevious:
+			return -1
+		}
+		v = r.g.Nodes[n].Args[0]
+	}
+}
+
+// weight tells whether a load reads a weight that only products read, as their second operand.
+func (r *blockReader) weight(load ugraph.NodeID) bool {
+	n := &r.g.Nodes[load]
+	in := r.g.Values[n.Args[0]]
+	if in.Node >= 0 || !r.c.isConst[r.n.Args[in.Index]] {
+		return false
+	}
+	return r.onlyProducts(n.Results[0])
+}
+
+func (r *blockReader) onlyProducts(v ugraph.ValueID) bool {
+	for _, u := range r.uses[v] {
+		m := &r.g.Nodes[u]
+		switch {
+		case m.Op == ugraph.OpMatMul && m.Args[1] == v && m.Args[0] != v:
+		case KindOf(m.Op) == Free && len(m.Args) == 1 && r.onlyProducts(m.Results[0]):
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+func (r *blockReader) node(n *ugraph.Node) error {
+	switch n.Op {
+	case ugraph.OpLoad:
+		r.load(n)
+		return nil
+	case ugraph.OpThread:
+		// The elements of a fused chain are in registers between its operators: one pass over tiles.
+		var bytes float64
+		for _, v := range append(append([]ugraph.ValueID{}, n.Args...), n.Results...) {
+			bytes += r.elems[v] * 4
+		}
+		out := n.Results[0]
+		for i := range n.Body.Nodes {
+			m := &n.Body.Nodes[i]
+			if KindOf(m.Op) == Free {
+				continue
+			}
+			w := Work{Kind: KindOf(m.Op), Phase: r.phases[out], Elements: r.elems[out], Flops: m.Op.Info().Flops}
+			if w.Kind == MatMul {
+				return fmt.Errorf("a product in a thread graph")
+			}
+			w.Bytes, bytes = bytes, 0
+			r.k.Works = append(r.k.Works, w)
+		}
+		return nil
+	}
+	kind := KindOf(n.Op)
+	if kind == Free {
+		return nil
+	}
+	out := n.Results[0]
+	w := Work{Kind: kind, Phase: r.phases[out], DType: r.g.Values[n.Args[0]].DType, Elements: r.elems[out], Flops: n.Op.Info().Flops}
+	for _, a := range n.Args {
+		w.Bytes += r.elems[a] * 4
+	}
+	w.Bytes += r.elems[out] * 4
+	w.Rows = r.rows(out)
+	switch n.Op.Info().Class {
+	case ugraph.Reduction, ugraph.Selection:
+		w.Elements = r.elems[n.Args[0]]
+		w.Rows = r.rows(n.Args[0])
+	case ugraph.Contraction:
+		w.Batch, w.M, w.N, w.K = matmulSizes(n.Attrs, r.sizes[n.Args[0]], r.sizes[out])
+		w.Bytes, w.Rows = 0, 0
+		if s := r.source(n.Args[1]); s >= 0 {
+			w.Packed = r.weight(s)
+		}
+	}
+	if n.Op == ugraph.OpAccum {
+		w.Phase = ugraph.InLoop
+		if p := r.g.Values[n.Args[0]].Node; len(n.Args) == 1 && p >= 0 && r.g.Nodes[p].Op == ugraph.OpMatMul {
+			return nil // the product is added to the accumulator in place
+		}
+		w.Flops = float64(len(n.Args))
+	}
+	r.k.Works = append(r.k.Works, w)
+	return nil
+}
+
+// rows is the number of contiguous runs of a tile.
+func (r *blockReader) rows(v ugraph.ValueID) float64 {
+	s := r.sizes[v]
+	for i := len(s) - 1; i >= 0; i-- {
+		if s[i] > 1 {
+			return r.elems[v] / float64(s[i])
+		}
+	}
+	return 1
+}
+
+func (r *blockReader) load(n *ugraph.Node) {
+	whole := r.g.Values[n.Args[0]]
+	if whole.Node >= 0 {
+		return // an index costs nothing to read
+	}
+	v := n.Results[0]
+	elements := r.elems[v]
+	if r.phases[v] == ugraph.InLoop {
+		elements *= r.k.Trips.Whole
+	}
+	outer := r.n.Args[whole.Index]
+	l := Load{Bytes: elements * float64(whole.DType.Size())}
+	if grid, ok := n.Attrs.Get("grid"); ok {
+		for g, axis := range grid.Ints {
+			if axis >= 0 {
+				l.Cut |= 1 << g
+			}
+		}
+	}
+	all := 1.0
+	for _, d := range whole.Shape {
+		x, err := d.Eval(r.c.env)
+		if err != nil {
+			x = 1 // reported by measure
+		}
+		all *= float64(x)
+	}
+	l.Cached = r.c.cached(outer, all*float64(whole.DType.Size()))
+	if whole.DType != ugraph.F32 && !r.weight(r.g.Values[v].Node) {
+		l.Convert = elements
+	}
+	r.k.Loads = append(r.k.Loads, l)
+}
+
+func (r *blockReader) store(i int, o ugraph.Output) error {
+	t, err := r.g.OutputType(i)
+	if err != nil {
+		return err
+	}
+	b, err := bytesOf(t, r.c.env)
+	if err != nil {
+		return err
+	}
+	s := Store{Bytes: float64(b), Again: 1, Cached: r.c.cached(r.n.Results[i], float64(b))}
+	if o.Store.Reduce != "" {
+		for g, axis := range o.Store.Grid {
+			if axis < 0 {
+				s.Again *= r.k.Grid[g].Blocks
+			}
+		}
+	}
+	r.k.Stores = append(r.k.Stores, s)
+	return nil
+}
+
+// peak is the most bytes of tiles that are live at once, in the order of the nodes: weights that
+// products read stream by, an elementwise result takes the place of an operand that dies there,
+// accumulators live as long as the block.
+func (r *blockReader) peak() float64 {
+	last := make([]int, len(r.g.Values))
+	for v := range last {
+		for _, u := range r.uses[v] {
+			last[v] = max(last[v], int(u))
+		}
+	}
+	for _, o := range r.g.Outputs {
+		last[o.Value] = len(r.g.Nodes)
+	}
+	p := newPeak(len(r.g.Nodes))
+	// Views extend the life of what they view.
+	for i := len(r.g.Nodes) - 1; i >= 0; i-- {
+		n := &r.g.Nodes[i]
+		if r.isView(n) {
+			last[n.Args[0]] = max(last[n.Args[0]], last[n.Results[0]])
+		}
+	}
+	for i := range r.g.Nodes {
+		n := &r.g.Nodes[i]
+		for _, v := range n.Results {
+			if last[v] == 0 || r.phases[v] == ugraph.Whole || r.isView(n) || n.Op == ugraph.OpConst ||
+				n.Op == ugraph.OpLoad && r.weight(ugraph.NodeID(i)) {
+				continue
+			}
+			from, to := i, last[v]
+			switch {
+			case n.Op == ugraph.OpAccum:
+				from, to = 0, len(r.g.Nodes)
+			case n.Op == ugraph.OpMatMul && r.accumulated(v):
+				continue
+			case n.Op.Info().Class == ugraph.Elementwise:
+				for _, a := range n.Args {
+					if d := r.g.Values[a].Node; last[a] == i && r.elems[a] == r.elems[v] && d >= 0 && r.g.Nodes[d].Op != ugraph.OpAccum {
+						from = i + 1
+						break
+					}
+				}
+			}
+			p.add(from, to, r.elems[v]*4)
+		}
+	}
+	return p.max()
+}
+
+// accumulated tells whether a product is added to an accumulator in place.
+func (r *blockReader) accumulated(v ugraph.ValueID) bool {
+	if len(r.uses[v]) != 1 {
+		return false
+	}
+	n := &r.g.Nodes[r.uses[v][0]]
+	return n.Op == ugraph.OpAccum && len(n.Args) == 1
+}
+
+func (r *blockReader) isView(n *ugraph.Node) bool {
+	return len(n.Args) > 0 && KindOf(n.Op) == Free && n.Op != ugraph.OpLoad && n.Op != ugraph.OpThread
+}
+
+// peak sums intervals of bytes over positions in time.
+type peak []float64
+
+func newPeak(n int) peak { return make(peak, n+2) }
+
+func (p peak) add(from, to int, bytes float64) {
+	p[from] += bytes
+	p[to+1] -= bytes
+}
+
+func (p peak) max() float64 {
+	var live, most float64
+	for _, d := range p {
+		live += d
+		most = max(most, live)
+	}
+	return most
+}

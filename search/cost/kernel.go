@@ -1,0 +1,354 @@
+package cost
+
+import (
+	"math"
+
+	"github.com/morgana-ml/morgana/search/target"
+	"github.com/morgana-ml/morgana/ugraph"
+)
+
+// Kind is a kind of arithmetic with a rate of its own.
+type Kind uint8
+
+// The kinds.
+const (
+	Free      Kind = iota // views, constants
+	MatMul                // products
+	Simple                // add, mul, compare …
+	Transcend             // exp, tanh, sqrt, division …
+	Reduce                // sum, max … of a tile
+	Move                  // gather, scatter, conversion of storage types
+	numKinds
+)
+
+var kindNames = [...]string{"free", "matmul", "simple", "transcendental", "reduce", "move"}
+
+func (k Kind) String() string { return kindNames[k] }
+
+// KindOf is the kind of an operator's arithmetic.
+func KindOf(op ugraph.Op) Kind {
+	info := op.Info()
+	switch info.Class {
+	case ugraph.Contraction:
+		return MatMul
+	case ugraph.Reduction:
+		return Reduce
+	case ugraph.Selection:
+		return Transcend
+	case ugraph.Composite:
+		return Transcend
+	case ugraph.Movement:
+		switch op {
+		case ugraph.OpTranspose, ugraph.OpReshape, ugraph.OpBroadcast, ugraph.OpSlice, ugraph.OpSplit:
+			return Free
+		}
+		return Move
+	case ugraph.Elementwise:
+		switch {
+		case op == ugraph.OpCast:
+			return Free
+		case info.Flops >= 4:
+			return Transcend
+		}
+		return Simple
+	case ugraph.BlockOnly:
+		if op == ugraph.OpAccum {
+			return Simple
+		}
+	}
+	return Free
+}
+
+// Work is one operator on tiles. Extents are those of full tiles.
+type Work struct {
+	Kind     Kind
+	Phase    ugraph.Phase
+	DType    ugraph.DType
+	Elements float64 // of the result; of the operand for reductions; not read for products
+	Flops    float64 // for one element
+	Bytes    float64 // of tiles read and written
+	Rows     float64 // contiguous runs that it is called for
+
+	// Of products: Batch times M×K by K×N.
+	Batch, M, N, K float64
+	Packed         bool // B is a weight
+	OpenRows       bool // for lower bounds: M may still be cut to its best
+}
+
+// Load is what the kernel reads of one tensor.
+type Load struct {
+	Bytes   float64 // of one block, in all its trips
+	Cut     uint64  // bit g: grid dimension g cuts it
+	Cached  bool    // the tensor is in the last cache when the kernel starts
+	Convert float64 // elements of one block that are converted from their storage type
+}
+
+// Store is what the kernel writes of one tensor.
+type Store struct {
+	Bytes  float64 // of the tensor
+	Again  float64 // times that blocks combine into it: 1 without a reduction over blocks
+	Cached bool
+}
+
+// Dim is a grid dimension: the number of blocks, and the extent over the tile, which is less where the
+// last tile is ragged.
+type Dim struct{ Blocks, Whole float64 }
+
+// Kernel is a kernel as numbers.
+type Kernel struct {
+	Grid      []Dim // the last runs fastest
+	Trips     Dim
+	Works     []Work
+	Loads     []Load
+	Stores    []Store
+	TileBytes float64 // live at once in a block
+
+	// Bound makes the estimate a lower bound for all kernels whose grid cuts further, into up to Open
+	// times as many blocks, and whose loop has more trips: units are shared perfectly, tiles are in
+	// the fastest level, and what blocks read again comes from the second.
+	Bound bool
+	Open  float64
+}
+
+// Estimate is the predicted cost of a kernel, or a sum of such.
+type Estimate struct {
+	US         float64
+	ComputeUS  float64 // arithmetic and tile traffic
+	MemoryUS   float64 // loads and stores
+	OverheadUS float64 // launches and fixed costs of blocks
+	Bytes      float64 // moved to and from memory
+	LevelBytes []float64
+	Flops      float64
+	FlopsBy    [numKinds]float64
+	Launches   int
+	Blocks     float64
+	Waves      float64
+	Trips      float64
+	TileBytes  float64 // the most of any kernel
+}
+
+// overlap is the part of the lesser of arithmetic and memory time that is not hidden.
+const overlap = 0.1
+
+// workUS is the time of one operator on full tiles, in microseconds, and its flops.
+func (k *Kernel) workUS(w *Work, row *target.Row, tileBW float64) (us, flops float64) {
+	switch w.Kind {
+	case Free:
+		return 0, 0
+	case MatMul:
+		flops = 2 * w.Batch * w.M * w.N * w.K
+		cols, eff := w.N, 1.0
+		if !w.OpenRows {
+			eff = row.Efficiency(int64(w.M))
+		}
+		switch g := float64(row.ColumnGroup); {
+		case w.N <= 4: // dot products of rows
+			eff = min(eff, 0.25)
+		default:
+			cols = math.Ceil(w.N/g) * g
+		}
+		rate := row.MatMulRate(w.DType) * eff
+		if w.Packed {
+			rate = min(rate*row.PackedGain, row.MatMulRate(w.DType))
+		}
+		us = 2 * w.Batch * w.M * cols * (w.K + row.DepthOverhead) / rate * 1e-3
+	case Simple:
+		flops = w.Elements * w.Flops
+		us = flops / row.Simple * 1e-3
+	case Transcend:
+		flops = w.Elements * w.Flops
+		us = flops / row.Transcend * 1e-3
+	case Reduce:
+		flops = w.Elements * w.Flops
+		us = w.Elements / row.Reduce * 1e-3
+	case Move:
+		flops = w.Elements * w.Flops
+		us = w.Elements / row.Move * 1e-3
+	}
+	return max(us, w.Bytes/tileBW*1e-3) + row.OpUS + w.Rows*row.RowUS, flops
+}
+
+// US is the predicted time alone, in microseconds: what the scheduler compares.
+func (k *Kernel) US(row *target.Row) float64 {
+	var e Estimate
+	k.estimate(row, &e, nil)
+	return e.US
+}
+
+// Estimate prices the kernel.
+func (k *Kernel) Estimate(row *target.Row) Estimate {
+	e := Estimate{LevelBytes: make([]float64, len(row.Levels))}
+	k.estimate(row, &e, e.LevelBytes)
+	return e
+}
+
+func (k *Kernel) estimate(row *target.Row, e *Estimate, levels []float64) {
+	blocks, whole := 1.0, 1.0
+	for _, d := range k.Grid {
+		blocks *= d.Blocks
+		whole *= d.Whole
+	}
+	units := float64(row.Units)
+	used := min(units, blocks)
+	// share is the number of full block times that the busiest unit works.
+	share := whole / units
+	switch {
+	case k.Bound:
+		used = min(units, blocks*max(k.Open, 1))
+		share = whole / used
+	case units > 1:
+		share = max(share, math.Ceil(blocks/units))
+	default:
+		share = whole
+	}
+
+	tileLevel := 0
+	if !k.Bound {
+		tileLevel = row.LevelFor(int64(k.TileBytes), int(used))
+	}
+	tileBW := row.Bandwidth(tileLevel, int(used))
+	var us, flops float64
+	for i := range k.Works {
+		w := &k.Works[i]
+		t, f := k.workUS(w, row, tileBW)
+		n := 1.0
+		if w.Phase == ugraph.InLoop {
+			// Fixed costs are per trip; the rest shrinks with a ragged last trip.
+			n = k.Trips.Whole
+			fixed := row.OpUS
+			if t > 0 {
+				us += fixed * (k.Trips.Blocks - k.Trips.Whole)
+			}
+		}
+		us += t * n
+		f *= n * whole
+		flops += f
+		e.FlopsBy[w.Kind] += f
+		if levels != nil && tileLevel < len(levels) {
+			levels[tileLevel] += w.Bytes * n * whole
+		}
+	}
+	for i := range k.Loads {
+		us += k.Loads[i].Convert / row.Move * 1e-3
+	}
+	compute := us * share
+
+	memory, dram := k.traffic(row, used, whole, share, levels)
+
+	overhead := row.LaunchUS + row.BlockUS*share
+	e.ComputeUS, e.MemoryUS, e.OverheadUS = compute, memory, overhead
+	e.US = overhead + max(compute, memory) + overlap*min(compute, memory)
+	e.Bytes, e.Flops = dram, flops
+	e.Launches, e.Blocks, e.Trips, e.TileBytes = 1, blocks, k.Trips.Blocks, k.TileBytes
+	e.Waves = math.Ceil(blocks / units)
+}
+
+// traffic returns the time of loads and stores in microseconds, and the bytes moved to and from memory.
+func (k *Kernel) traffic(row *target.Row, used, whole, share float64, levels []float64) (us, dram float64) {
+	last := len(row.Levels) - 1
+	var cold, coldAgain, warm, near float64 // bytes from memory, read again from it, from the last cache, from those nearer
+	// touched[i] is what blocks of the inner dimensions read of load i; one block at first.
+	var buf [16]float64
+	touched := buf[:0]
+	var all float64
+	for i := range k.Loads {
+		touched = append(touched, k.Loads[i].Bytes)
+		all += k.Loads[i].Bytes
+	}
+	for g := len(k.Grid) - 1; g >= 0; g-- {
+		d := k.Grid[g]
+		between := all
+		all = 0
+		for i := range k.Loads {
+			if k.Loads[i].Cut>>g&1 == 1 {
+				touched[i] *= d.Whole
+				all += touched[i]
+				continue
+			}
+			all += touched[i]
+			again := touched[i] * (d.Blocks - 1)
+			for o := g - 1; o >= 0; o-- { // outer dimensions repeat all of this
+				if k.Loads[i].Cut>>o&1 == 1 {
+					again *= k.Grid[o].Whole
+				} else {
+					again *= k.Grid[o].Blocks
+				}
+			}
+			if again <= 0 {
+				continue
+			}
+			level := 1
+			if !k.Bound {
+				level = max(1, row.LevelFor(int64(between), int(used)))
+			}
+			switch {
+			case level > last:
+				coldAgain += again
+			case level == last:
+				warm += again
+			default:
+				near += again
+			}
+			if levels != nil && level <= last {
+				levels[level] += again
+			}
+		}
+	}
+	dram = coldAgain
+	cold = coldAgain
+	for i := range k.Loads {
+		dram += touched[i]
+		if k.Loads[i].Cached {
+			warm += touched[i]
+		} else {
+			cold += touched[i]
+		}
+	}
+	for i := range k.Stores {
+		s := &k.Stores[i]
+		dram += s.Bytes
+		if s.Cached {
+			warm += s.Bytes * s.Again
+		} else {
+			cold += s.Bytes
+			warm += s.Bytes * (s.Again - 1)
+		}
+	}
+	imbalance := share * used / whole
+	us = max(cold/row.DRAM, cold/used*imbalance/row.DRAMUnit) * 1e-3
+	us += (warm/row.Levels[last].GBps + near/row.Levels[1].GBps) / used * imbalance * 1e-3
+	return us, dram
+}
+
+// add sums estimates of kernels that run one after the other.
+func (e *Estimate) add(o Estimate) {
+	e.US += o.US
+	e.ComputeUS += o.ComputeUS
+	e.MemoryUS += o.MemoryUS
+	e.OverheadUS += o.OverheadUS
+	e.Bytes += o.Bytes
+	e.Flops += o.Flops
+	for i := range e.FlopsBy {
+		e.FlopsBy[i] += o.FlopsBy[i]
+	}
+	for len(e.LevelBytes) < len(o.LevelBytes) {
+		e.LevelBytes = append(e.LevelBytes, 0)
+	}
+	for i, b := range o.LevelBytes {
+		e.LevelBytes[i] += b
+	}
+	e.Launches += o.Launches
+	e.Blocks += o.Blocks
+	e.Waves += o.Waves
+	e.Trips = max(e.Trips, o.Trips)
+	e.TileBytes = max(e.TileBytes, o.TileBytes)
+}
+
+// Sum is the cost of kernels that run one after the other.
+func Sum(es ...Estimate) Estimate {
+	var s Estimate
+	for _, e := range es {
+		s.add(e)
+	}
+	return s
+}

@@ -1,0 +1,251 @@
+package cost
+
+import (
+	"fmt"
+
+	"github.com/morgana-ml/morgana/search/target"
+	"github.com/morgana-ml/morgana/ugraph"
+)
+
+// KernelCost is the cost of one kernel of a graph.
+type KernelCost struct {
+	Node ugraph.NodeID
+	Name string
+	Estimate
+}
+
+// Report is the cost of a graph: the sum, and by kernel in order.
+type Report struct {
+	Estimate
+	Kernels []KernelCost
+}
+
+// MinBytes is the least that any implementation moves: all inputs and outputs once, in bytes.
+func MinBytes(g *ugraph.Graph, env ugraph.Env) (int64, error) {
+	var n int64
+	for _, in := range g.Inputs {
+		b, err := bytesOf(g.Values[in.Value].Type, env)
+		if err != nil {
+			return 0, err
+		}
+		n += b
+	}
+	for i := range g.Outputs {
+		t, err := g.OutputType(i)
+		if err != nil {
+			return 0, err
+		}
+		b, err := bytesOf(t, env)
+		if err != nil {
+			return 0, err
+		}
+		n += b
+	}
+	return n, nil
+}
+
+func bytesOf(t ugraph.Type, env ugraph.Env) (int64, error) {
+	return ugraph.Elements(t.Shape).Mul(ugraph.D(t.DType.Size())).Eval(env)
+}
+
+// Fits tells whether that many bytes stay in the last cache from kernel to kernel and run to run.
+func Fits(bytes float64, row *target.Row) bool { return bytes <= float64(row.LastLevel())/2 }
+
+// Graph prices a program, each operator as a kernel of its own, or a μGraph, for the sizes in env.
+// Constants, iotas and reshapes are no kernels.
+func Graph(g *ugraph.Graph, env ugraph.Env, row *target.Row) (*Report, error) {
+	if g.Level != ugraph.KernelLevel {
+		return nil, fmt.Errorf("%s: a program or μGraph is needed, not a %s graph", g.Name, g.Level)
+	}
+	least, err := MinBytes(g, env)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", g.Name, err)
+	}
+	r := &Report{Estimate: Estimate{LevelBytes: make([]float64, len(row.Levels))}}
+	outside := make([]bool, len(g.Values)) // an input, or an output
+	isConst := make([]bool, len(g.Values))
+	for _, in := range g.Inputs {
+		outside[in.Value], isConst[in.Value] = true, in.Const
+	}
+	for _, o := range g.Outputs {
+		outside[o.Value] = true
+	}
+	warm := Fits(float64(least), row)
+	c := &context{g: g, env: env, row: row, isConst: isConst}
+	c.cached = func(v ugraph.ValueID, bytes float64) bool {
+		return warm || !outside[v] && Fits(2*bytes, row)
+	}
+	for i := range g.Nodes {
+		n := &g.Nodes[i]
+		var k *Kernel
+		name := n.Op.String()
+		switch n.Op {
+		case ugraph.OpConst, ugraph.OpIota, ugraph.OpReshape:
+			continue
+		case ugraph.OpKernel:
+			name = n.Body.Name
+			k, err = c.block(n)
+		default:
+			k, err = c.operator(n)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %s: %w", g.Name, name, err)
+		}
+		e := k.Estimate(row)
+		r.add(e)
+		r.Kernels = append(r.Kernels, KernelCost{Node: ugraph.NodeID(i), Name: name, Estimate: e})
+	}
+	return r, nil
+}
+
+// context is what pricing a node needs to know of its graph.
+type context struct {
+	g       *ugraph.Graph
+	env     ugraph.Env
+	row     *target.Row
+	isConst []bool
+	cached  func(v ugraph.ValueID, bytes float64) bool
+}
+
+// operator is one operator of a program as a kernel whose blocks share the work evenly.
+func (c *context) operator(n *ugraph.Node) (*Kernel, error) {
+	k := &Kernel{Trips: Dim{1, 1}}
+	var tiles float64
+	sizes := func(v ugraph.ValueID) ([]int64, float64, error) {
+		t := c.g.Values[v].Type
+		s, err := ugraph.EvalShape(t.Shape, c.env)
+		if err != nil {
+			return nil, 0, err
+		}
+		p := 1.0
+		for _, x := range s {
+			p *= float64(x)
+		}
+		return s, p, nil
+	}
+	seen := map[ugraph.ValueID]bool{}
+	var first float64
+	var firstShape []int64
+	for i, a := range n.Args {
+		s, p, err := sizes(a)
+		if err != nil {
+			return nil, err
+		}
+		if i == 0 {
+			first, firstShape = p, s
+		}
+		v := c.g.Values[a]
+		if seen[a] || v.Node >= 0 && c.g.Nodes[v.Node].Op == ugraph.OpConst {
+			continue
+		}
+		seen[a] = true
+		b := p * float64(v.DType.Size())
+		l := Load{Bytes: b, Cut: 1, Cached: c.cached(a, b)}
+		packed := n.Op == ugraph.OpMatMul && i == 1 && c.isConst[a]
+		if v.DType != ugraph.F32 && !packed {
+			l.Convert = p
+		}
+		k.Loads = append(k.Loads, l)
+		tiles += p * 4
+	}
+	var out float64
+	var outShape []int64
+	for i, r := range n.Results {
+		s, p, err := sizes(r)
+		if err != nil {
+			return nil, err
+		}
+		if i == 0 {
+			out, outShape = p, s
+		}
+		b := p * float64(c.g.Values[r].DType.Size())
+		k.Stores = append(k.Stores, Store{Bytes: b, Again: 1, Cached: c.cached(r, b)})
+		tiles += p * 4
+	}
+	info := n.Op.Info()
+	w := Work{Kind: KindOf(n.Op), Phase: ugraph.Before, DType: c.g.Values[n.Args[0]].DType, Elements: out, Flops: info.Flops, Bytes: tiles}
+	switch info.Class {
+	case ugraph.Reduction, ugraph.Selection:
+		w.Elements = first
+	case ugraph.Movement:
+		if w.Kind == Free { // by itself an operator that moves data has to move it
+			w.Kind = Move
+		}
+	case ugraph.Contraction:
+		w.Bytes = 0
+		w.Batch, w.M, w.N, w.K = matmulSizes(n.Attrs, firstShape, outShape)
+		w.Packed = c.isConst[n.Args[1]]
+	}
+	if n.Op == ugraph.OpAttention {
+		// Scores for each query and key, then their mean of the values.
+		q, err := ugraph.EvalShape(c.g.Values[n.Args[0]].Shape, c.env)
+		if err != nil {
+			return nil, err
+		}
+		kv, err := ugraph.EvalShape(c.g.Values[n.Args[1]].Shape, c.env)
+		if err != nil {
+			return nil, err
+		}
+		d, keys := float64(q[len(q)-1]), float64(kv[len(kv)-2])
+		heads := first / float64(q[len(q)-1]*q[len(q)-2])
+		queries := float64(q[len(q)-2])
+		m := Work{Kind: MatMul, DType: w.DType, Batch: heads, M: queries, N: keys, K: d}
+		k.Works = append(k.Works, m, Work{Kind: MatMul, DType: w.DType, Batch: heads, M: queries, N: float64(outShape[len(outShape)-1]), K: keys})
+		w = Work{Kind: Transcend, Elements: heads * queries * keys, Flops: ugraph.OpSoftmax.Info().Flops}
+	}
+	if len(outShape) > 0 {
+		w.Rows = out / float64(outShape[len(outShape)-1])
+	}
+	k.Works = append(k.Works, w)
+	// Enough blocks for even shares, of tiles that stay in the second cache.
+	blocks := max(1, min(out/64, max(float64(c.row.Units), tiles/float64(1<<17))))
+	k.cutInto(blocks, c.row)
+	return k, nil
+}
+
+// cutInto turns a kernel of one block into one of n even blocks.
+func (k *Kernel) cutInto(n float64, row *target.Row) {
+	u := float64(row.Units)
+	if n > u {
+		n = float64(int64(n/u)) * u
+	} else {
+		n = float64(int64(max(n, 1)))
+	}
+	k.Grid = []Dim{{n, n}}
+	for i := range k.Works {
+		w := &k.Works[i]
+		w.Elements /= n
+		w.Bytes /= n
+		w.Rows /= n
+		switch {
+		case w.Kind != MatMul:
+		case w.Batch >= n:
+			w.Batch /= n
+		default: // batch first, then columns, whose efficiency does not depend on their number
+			w.N = w.N * w.Batch / n
+			w.Batch = 1
+		}
+	}
+	for i := range k.Loads {
+		k.Loads[i].Bytes /= n
+		k.Loads[i].Convert /= n
+	}
+	var tile float64
+	for _, w := range k.Works {
+		tile = max(tile, w.Bytes)
+	}
+	k.TileBytes = tile
+}
+
+// matmulSizes returns the sizes of a product from a's and the result's shape.
+func matmulSizes(attrs ugraph.Attrs, a, out []int64) (batch, m, n, k float64) {
+	batch = 1
+	for _, x := range out[:len(out)-2] {
+		batch *= float64(x)
+	}
+	depth := a[len(a)-1]
+	if attrs.Flag("transpose_a") {
+		depth = a[len(a)-2]
+	}
+	return batch, float64(out[len(out)-2]), float64(out[len(out)-1]), float64(depth)
+}

@@ -1,0 +1,297 @@
+package schedule
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+
+	"github.com/morgana-ml/morgana/search/cost"
+	"github.com/morgana-ml/morgana/search/expr"
+	"github.com/morgana-ml/morgana/search/loop"
+	"github.com/morgana-ml/morgana/search/target"
+	"github.com/morgana-ml/morgana/ugraph"
+)
+
+// part is what one step contributes to a kernel.
+type part struct {
+	kind  cost.Kind
+	phase ugraph.Phase
+	dtype ugraph.DType
+	flops float64
+	axes  []int // whose tile extents multiply to the elements that are worked on
+	out   []int // axes of the result
+	args  [][]int
+	row   int  // the axis along which elements are contiguous, -1: none
+	after bool // not run by a kernel that stores partial accumulators
+
+	batch, m, n, k []int // of products
+	packed         bool
+
+	// Tile memory: alive from one step to another; bytes 0 for views and what streams by.
+	from, to int
+	bytes    float64 // of one element
+}
+
+type tensor struct {
+	axes    []int
+	size    float64 // bytes of one element
+	inner   bool    // an intermediate tensor of the program, not an input or output of it
+	convert bool
+	after   bool // an output that only the merge kernel writes
+}
+
+// model is a form prepared for pricing: the same numbers as package cost reads from its μGraph.
+type model struct {
+	f      *loop.Form
+	row    *target.Row
+	parts  []part
+	loads  []tensor
+	stores []tensor
+	accs   []int // parts that are accumulators
+	merges map[int64]*merge
+}
+
+// merge is the second kernel of a split form.
+type merge struct {
+	grid []loop.AxisTile
+	us   []float64 // by size
+	err  error
+}
+
+// newModel prepares a form. innerIn and innerOut say which of the DAG's inputs and outputs are
+// intermediate tensors; nil: none.
+func newModel(f *loop.Form, row *target.Row, innerIn, innerOut []bool) *model {
+	m := &model{f: f, row: row, merges: map[int64]*merge{}}
+	rank := axisRank(f.DAG)
+	dims := make([][]int, len(f.Steps)) // order of the axes in each tile
+	uses := make([][]int, len(f.Steps))
+	last := f.LastUse()
+	for i, s := range f.Steps {
+		for _, a := range s.Args {
+			uses[a] = append(uses[a], i)
+		}
+	}
+	outputs := map[int]bool{}
+	for _, o := range f.Outputs {
+		outputs[o] = true
+	}
+	for i := len(f.Steps) - 1; i >= 0; i-- { // views extend the life of what they view
+		if s := f.Steps[i]; isView(s) {
+			last[s.Args[0]] = max(last[s.Args[0]], last[i])
+		}
+	}
+	weight := make([]bool, len(f.Steps))
+	for i := len(f.Steps) - 1; i >= 0; i-- {
+		weight[i] = !outputs[i]
+		for _, u := range uses[i] {
+			s := f.Steps[u]
+			_, b := orient(f, s, rank)
+			weight[i] = weight[i] && (s.Op == ugraph.OpMatMul && b == i && s.Args[0] != s.Args[1] || isView(s) && weight[u])
+		}
+	}
+	for i, s := range f.Steps {
+		p := part{kind: cost.KindOf(s.Op), phase: s.Phase, dtype: s.DType, flops: s.Op.Info().Flops, axes: s.Axes.List(), out: s.Axes.List(), row: -1,
+			after: s.Phase == ugraph.After && s.Op != ugraph.OpAccum, from: i, to: last[i], bytes: 4}
+		for _, a := range s.Args {
+			p.args = append(p.args, f.Steps[a].Axes.List())
+		}
+		switch {
+		case s.Op == ugraph.OpLoad && s.Input >= 0:
+			in := f.DAG.Inputs[s.Input]
+			dims[i] = in.Axes
+			packed := in.Const && weight[i]
+			m.loads = append(m.loads, tensor{axes: in.Axes, size: float64(in.DType.Size()), inner: innerIn != nil && innerIn[s.Input],
+				convert: in.DType != ugraph.F32 && !packed})
+			if packed {
+				p.bytes = 0
+			}
+		case s.Op == ugraph.OpLoad:
+			dims[i] = s.Axes.List()
+		case s.Op == ugraph.OpConst || isView(s):
+			p.bytes = 0
+			if len(s.Args) > 0 {
+				dims[i] = dims[s.Args[0]]
+			}
+		case s.Op == ugraph.OpMatMul:
+			m.product(&p, i, s, rank, weight)
+			dims[i] = slices.Concat(p.batch, p.m, p.n)
+			if u := uses[i]; len(u) == 1 && f.Steps[u[0]].Op == ugraph.OpAccum && len(f.Steps[u[0]].Args) == 1 && p.kind == cost.MatMul {
+				p.bytes = 0 // added to the accumulator in place
+			}
+		case s.Op == ugraph.OpAccum:
+			dims[i] = dims[s.Args[0]]
+			p.phase, p.from, p.to = ugraph.InLoop, 0, len(f.Steps)
+			p.flops = float64(len(s.Args))
+			if len(s.Args) == 1 && f.Steps[s.Args[0]].Op == ugraph.OpMatMul {
+				p.kind = cost.Free
+			}
+			m.accs = append(m.accs, i)
+		case s.Over != 0:
+			p.axes = f.Steps[s.Args[0]].Axes.List()
+			for _, a := range dims[s.Args[0]] {
+				if !s.Over.Has(a) {
+					dims[i] = append(dims[i], a)
+				}
+			}
+		default:
+			dims[i] = joined(s, dims, rank)
+			for _, a := range s.Args { // in the place of an operand that dies here
+				if last[a] == i && f.Steps[a].Axes == s.Axes && f.Steps[a].Op != ugraph.OpAccum && f.Steps[a].Op != ugraph.OpConst {
+					p.from = i + 1
+					break
+				}
+			}
+		}
+		order := dims[i]
+		if s.Over != 0 && s.Op != ugraph.OpAccum {
+			order = dims[s.Args[0]]
+		}
+		if len(order) > 0 {
+			p.row = order[len(order)-1]
+		}
+		m.parts = append(m.parts, p)
+	}
+	for i, o := range f.DAG.Outputs {
+		m.stores = append(m.stores, tensor{axes: o.Axes, size: float64(o.DType.Size()), inner: innerOut != nil && innerOut[i],
+			after: f.Steps[f.Outputs[i]].Phase == ugraph.After})
+	}
+	return m
+}
+
+func isView(s loop.Step) bool {
+	return s.Op == ugraph.OpCast || s.Op == ugraph.OpRunning || s.Op == ugraph.OpPrevious
+}
+
+// orient returns the steps that a product takes as rows and as columns.
+func orient(f *loop.Form, s loop.Step, rank []int) (a, b int) {
+	if s.Op != ugraph.OpMatMul {
+		return -1, -1
+	}
+	a, b = s.Args[0], s.Args[1]
+	rows, cols := f.Steps[a].Axes&^f.Steps[b].Axes&^s.Over, f.Steps[b].Axes&^f.Steps[a].Axes&^s.Over
+	if cols == 0 || rows != 0 && first(cols, rank) < first(rows, rank) {
+		a, b = b, a
+	}
+	return a, b
+}
+
+func first(s expr.AxisSet, rank []int) int {
+	least := 1 << 30
+	for _, a := range s.List() {
+		least = min(least, rank[a])
+	}
+	return least
+}
+
+func (m *model) product(p *part, i int, s loop.Step, rank []int, weight []bool) {
+	f := m.f
+	a, b := orient(f, s, rank)
+	x, y := f.Steps[a].Axes, f.Steps[b].Axes
+	sorted := func(s expr.AxisSet) []int {
+		l := s.List()
+		sort.Slice(l, func(i, j int) bool { return rank[l[i]] < rank[l[j]] })
+		return l
+	}
+	p.batch, p.m, p.n, p.k = sorted(x&y&^s.Over), sorted(x&^y&^s.Over), sorted(y&^x&^s.Over), sorted(s.Over&(x|y))
+	if x&y&s.Over == 0 { // nothing is summed jointly: an elementwise product
+		p.kind, p.flops = cost.Simple, 1
+		return
+	}
+	if len(p.m)+len(p.n) == 0 { // a sum of elementwise products
+		p.kind, p.flops, p.axes = cost.Reduce, 2, (x | y).List()
+		return
+	}
+	src := b
+	for isView(f.Steps[src]) {
+		src = f.Steps[src].Args[0]
+	}
+	if l := f.Steps[src]; l.Op == ugraph.OpLoad && l.Input >= 0 {
+		p.packed = f.DAG.Inputs[l.Input].Const && weight[src]
+	}
+}
+
+// joined is the order of the axes of an elementwise result: that of the operand with most of them.
+func joined(s loop.Step, dims [][]int, rank []int) []int {
+	var base []int
+	for _, a := range s.Args {
+		if len(dims[a]) > len(base) {
+			base = dims[a]
+		}
+	}
+	out := slices.Clone(base)
+	for _, a := range s.Args {
+		for _, x := range dims[a] {
+			if slices.Contains(out, x) {
+				continue
+			}
+			at := 0
+			for at < len(out) && rank[out[at]] < rank[x] {
+				at++
+			}
+			out = slices.Insert(out, at, x)
+		}
+	}
+	return out
+}
+
+// axisRank numbers axes as they appear in the outputs, then in the inputs.
+func axisRank(d *expr.DAG) []int {
+	rank := make([]int, len(d.Axes))
+	for i := range rank {
+		rank[i] = -1
+	}
+	next := 0
+	visit := func(axes []int) {
+		for _, a := range axes {
+			if rank[a] < 0 {
+				rank[a] = next
+				next++
+			}
+		}
+	}
+	for _, o := range d.Outputs {
+		visit(o.Axes)
+	}
+	for _, in := range d.Inputs {
+		visit(in.Axes)
+	}
+	for a := range d.Axes {
+		visit([]int{a})
+	}
+	return rank
+}
+
+// size is a choice of the symbols' values.
+type size struct {
+	extent []int64 // by axis
+	warm   bool    // the program's inputs and outputs stay in the last cache
+}
+
+func newSize(d *expr.DAG, env ugraph.Env, row *target.Row, programBytes float64) (size, error) {
+	s := size{extent: make([]int64, len(d.Axes))}
+	for i, a := range d.Axes {
+		n, err := a.Extent.Eval(env)
+		if err != nil {
+			return s, fmt.Errorf("axis %s: %w", a.Name, err)
+		}
+		s.extent[i] = n
+	}
+	if programBytes == 0 {
+		for _, in := range d.Inputs {
+			programBytes += s.elements(in.Axes) * float64(in.DType.Size())
+		}
+		for _, o := range d.Outputs {
+			programBytes += s.elements(o.Axes) * float64(o.DType.Size())
+		}
+	}
+	s.warm = cost.Fits(programBytes, row)
+	return s, nil
+}
+
+func (s *size) elements(axes []int) float64 {
+	n := 1.0
+	for _, a := range axes {
+		n *= float64(s.extent[a])
+	}
+	return n
+}

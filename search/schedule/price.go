@@ -1,0 +1,257 @@
+package schedule
+
+import (
+	"slices"
+
+	"github.com/morgana-ml/morgana/search/cost"
+	"github.com/morgana-ml/morgana/search/expr"
+	"github.com/morgana-ml/morgana/search/loop"
+	"github.com/morgana-ml/morgana/ugraph"
+)
+
+// point is a tiling, or the beginning of one.
+type point struct {
+	grid     []loop.AxisTile // cuts that are fixed, in the order of the grid
+	split    int64           // tile of the loop axis's cut by the grid; 0: none
+	loop     int64           // tile of the loop; 0: one trip
+	open     expr.AxisSet    // grid axes that are not fixed yet
+	loopOpen bool
+}
+
+func (p *point) complete() bool { return p.open == 0 && !p.loopOpen }
+
+// pricer turns points into kernels at one size, reusing its memory.
+type pricer struct {
+	m    *model
+	s    *size
+	k    cost.Kernel
+	tile []int64
+	live []float64
+}
+
+func newPricer(m *model, s *size) *pricer {
+	return &pricer{m: m, s: s, tile: make([]int64, len(s.extent)), live: make([]float64, len(m.parts)+2)}
+}
+
+func (r *pricer) product(axes []int) float64 {
+	n := 1.0
+	for _, a := range axes {
+		n *= float64(r.tile[a])
+	}
+	return n
+}
+
+// cut sets the tiles. For least memory, open axes count 1 instead of their whole extent.
+func (r *pricer) cut(p *point, least bool) {
+	copy(r.tile, r.s.extent)
+	if least {
+		for _, a := range p.open.List() {
+			r.tile[a] = 1
+		}
+	}
+	for _, c := range p.grid {
+		r.tile[c.Axis] = min(c.Tile, r.s.extent[c.Axis])
+	}
+	if l := r.m.f.Loop; l >= 0 {
+		if p.split > 0 {
+			r.tile[l] = min(r.tile[l], p.split)
+		}
+		switch {
+		case p.loopOpen && least:
+			r.tile[l] = 1
+		case p.loop > 0:
+			r.tile[l] = min(r.tile[l], p.loop)
+		}
+	}
+}
+
+// memory is the most bytes of tiles that are live at once.
+func (r *pricer) memory(partial bool) float64 {
+	clear(r.live)
+	for i := range r.m.parts {
+		p := &r.m.parts[i]
+		if p.bytes == 0 || partial && p.after {
+			continue
+		}
+		b := r.product(p.out) * p.bytes
+		r.live[p.from] += b
+		r.live[min(p.to, len(r.m.parts))+1] -= b
+	}
+	var now, most float64
+	for _, d := range r.live {
+		now += d
+		most = max(most, now)
+	}
+	return most
+}
+
+func (r *pricer) leastMemory(p *point) float64 {
+	r.cut(p, true)
+	return r.memory(p.split > 0 && !r.m.f.Direct)
+}
+
+// kernel fills r.k with the numbers of the form's (first) kernel at a point.
+func (r *pricer) kernel(p *point) *cost.Kernel {
+	m, f := r.m, r.m.f
+	k := &r.k
+	*k = cost.Kernel{Grid: k.Grid[:0], Works: k.Works[:0], Loads: k.Loads[:0], Stores: k.Stores[:0], Trips: cost.Dim{Blocks: 1, Whole: 1}, Open: 1}
+	r.cut(p, false)
+	for _, c := range p.grid {
+		k.Grid = append(k.Grid, cost.Cut(r.s.extent[c.Axis], c.Tile))
+	}
+	partial := p.split > 0 && !f.Direct
+	loopWhole := int64(1)
+	if f.Loop >= 0 {
+		loopWhole = r.s.extent[f.Loop]
+	}
+	if p.split > 0 {
+		k.Grid = append(k.Grid, cost.Cut(loopWhole, p.split))
+		loopWhole = min(loopWhole, p.split)
+	}
+	if f.Loop >= 0 && p.loop > 0 {
+		k.Trips = cost.Cut(loopWhole, p.loop)
+	}
+	if !p.complete() {
+		k.Bound = true
+		for _, a := range p.open.List() {
+			k.Open *= float64(r.s.extent[a])
+		}
+	}
+	for i := range m.parts {
+		q := &m.parts[i]
+		if q.kind == cost.Free || partial && q.after {
+			continue
+		}
+		w := cost.Work{Kind: q.kind, Phase: q.phase, DType: q.dtype, Flops: q.flops}
+		if q.kind == cost.MatMul {
+			w.Batch, w.M, w.N, w.K = r.product(q.batch), r.product(q.m), r.product(q.n), r.product(q.k)
+			w.Packed = q.packed
+			for _, a := range q.m {
+				w.OpenRows = w.OpenRows || p.open.Has(a) || p.loopOpen && a == f.Loop
+			}
+		} else {
+			w.Elements = r.product(q.axes)
+			for _, a := range q.args {
+				w.Bytes += r.product(a) * 4
+			}
+			w.Bytes += r.product(q.out) * 4
+			w.Rows = 1
+			if q.row >= 0 {
+				w.Rows = w.Elements / float64(r.tile[q.row])
+			}
+		}
+		k.Works = append(k.Works, w)
+	}
+	for i := range m.loads {
+		t := &m.loads[i]
+		n := r.product(t.axes)
+		if slices.Contains(t.axes, f.Loop) {
+			n *= k.Trips.Whole
+		}
+		l := cost.Load{Bytes: n * t.size, Cached: r.cached(t)}
+		if t.convert {
+			l.Convert = n
+		}
+		for g, c := range p.grid {
+			if slices.Contains(t.axes, c.Axis) {
+				l.Cut |= 1 << g
+			}
+		}
+		if p.split > 0 && slices.Contains(t.axes, f.Loop) {
+			l.Cut |= 1 << len(p.grid)
+		}
+		k.Loads = append(k.Loads, l)
+	}
+	for i := range m.stores {
+		t := &m.stores[i]
+		if partial && t.after {
+			continue
+		}
+		s := cost.Store{Bytes: r.s.elements(t.axes) * t.size, Again: 1, Cached: r.cached(t)}
+		if p.split > 0 && f.Direct && t.after {
+			s.Again = k.Grid[len(k.Grid)-1].Blocks
+		}
+		k.Stores = append(k.Stores, s)
+	}
+	if partial {
+		parts := k.Grid[len(k.Grid)-1].Blocks
+		for _, a := range m.accs {
+			b := parts * r.s.elements(m.parts[a].out) * 4
+			k.Stores = append(k.Stores, cost.Store{Bytes: b, Again: 1, Cached: cost.Fits(2*b, m.row)})
+		}
+	}
+	if !k.Bound {
+		k.TileBytes = r.memory(partial)
+	}
+	return k
+}
+
+func (r *pricer) cached(t *tensor) bool {
+	return !t.inner && r.s.warm || t.inner && (r.s.warm || cost.Fits(2*r.s.elements(t.axes)*t.size, r.m.row))
+}
+
+// contiguous is the shortest contiguous run of elements that a load or store of a block has.
+func (r *pricer) contiguous() int64 {
+	least := int64(1) << 40
+	for _, list := range [][]tensor{r.m.loads, r.m.stores} {
+		for _, t := range list {
+			if len(t.axes) > 0 {
+				least = min(least, r.tile[t.axes[len(t.axes)-1]])
+			}
+		}
+	}
+	return least
+}
+
+// Estimate prices a tiling of a form for the sizes in env: the sum of its kernels, of which a split
+// that is not direct has two.
+func Estimate(f *loop.Form, t loop.Tiling, env ugraph.Env, opt Options) (cost.Estimate, error) {
+	if err := f.Check(t); err != nil {
+		return cost.Estimate{}, err
+	}
+	row := opt.Row
+	m := newModel(f, row, opt.InnerInputs, opt.InnerOutputs)
+	s, err := newSize(f.DAG, env, row, 0)
+	if err != nil {
+		return cost.Estimate{}, err
+	}
+	r := newPricer(m, &s)
+	p := &point{grid: t.Grid, loop: t.LoopTile}
+	if t.Split != nil {
+		p.split = t.Split.Tile
+	}
+	e := r.kernel(p).Estimate(row)
+	if p.split == 0 || f.Direct {
+		return e, nil
+	}
+	mf, inner, err := mergeForm(f, p.split, opt)
+	if err != nil {
+		return cost.Estimate{}, err
+	}
+	grid := t.MergeGrid
+	if grid == nil {
+		for _, c := range t.Grid {
+			if mf.Grid.Has(c.Axis) {
+				grid = append(grid, c)
+			}
+		}
+	}
+	second, err := Estimate(mf, loop.Tiling{Grid: grid}, env, Options{Row: row, InnerInputs: inner, InnerOutputs: opt.InnerOutputs})
+	if err != nil {
+		return cost.Estimate{}, err
+	}
+	return cost.Sum(e, second), nil
+}
+
+// mergeForm is the second kernel's form and which of its inputs are intermediate tensors.
+func mergeForm(f *loop.Form, split int64, opt Options) (*loop.Form, []bool, error) {
+	mf, sources, err := f.Merge(split)
+	if err != nil {
+		return nil, nil, err
+	}
+	inner := make([]bool, len(sources))
+	for i, s := range sources {
+		inner[i] = s < 0 || opt.InnerInputs != nil && opt.InnerInputs[s]
+	}
+	return mf, inner, nil
+}

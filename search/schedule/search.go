@@ -1,0 +1,352 @@
+package schedule
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"sort"
+
+	"github.com/morgana-ml/morgana/search/expr"
+	"github.com/morgana-ml/morgana/search/loop"
+	"github.com/morgana-ml/morgana/search/target"
+	"github.com/morgana-ml/morgana/ugraph"
+)
+
+// Options says for what to schedule.
+type Options struct {
+	Row   *target.Row
+	Sizes []ugraph.Env // values of the symbols to tune at; nil: one without symbols
+	Top   int          // how many tilings that differ in grid shape; 0: 1
+	// Below is a time in microseconds that a tiling must beat to be of interest; 0: none.
+	Below float64
+	// ProgramBytes has, by size, the bytes of the whole program's inputs and outputs, which decide
+	// whether they stay in the last cache; nil: those of the form.
+	ProgramBytes []float64
+	// InnerInputs and InnerOutputs tell which inputs and outputs of the DAG are intermediate tensors
+	// of the program; nil: none.
+	InnerInputs, InnerOutputs []bool
+
+	exhaustive bool // no pruning by bounds: for tests
+}
+
+// Choice is a form with a tiling.
+type Choice struct {
+	Form      *loop.Form
+	Tiling    loop.Tiling
+	US        float64   // geometric mean of the predicted times over the sizes, microseconds
+	BySize    []float64 // predicted time at each size
+	TileBytes float64   // of a block, at the largest size
+	Kernels   int
+}
+
+// Stats counts what the search did.
+type Stats struct {
+	States       int // beginnings of tilings that were bounded
+	Priced       int // complete tilings that were priced
+	PrunedBound  int // states whose bound was not better than the best
+	PrunedMemory int // states whose tiles cannot fit
+}
+
+// Add sums counts.
+func (s *Stats) Add(t Stats) {
+	s.States += t.States
+	s.Priced += t.Priced
+	s.PrunedBound += t.PrunedBound
+	s.PrunedMemory += t.PrunedMemory
+}
+
+// Best returns the best choices over the given forms of one DAG, the best first; none where no
+// tiling fits or is below opt.Below. A cancelled context ends the search with what was found.
+func Best(ctx context.Context, forms []*loop.Form, opt Options) ([]Choice, Stats, error) {
+	if opt.Row == nil {
+		return nil, Stats{}, fmt.Errorf("schedule: no target")
+	}
+	if opt.Sizes == nil {
+		opt.Sizes = []ugraph.Env{{}}
+	}
+	opt.Top = max(opt.Top, 1)
+	s := &search{ctx: ctx, opt: opt, limit: math.Inf(1)}
+	if opt.Below > 0 {
+		s.limit = bucket(opt.Below)
+	}
+	for _, f := range forms {
+		if err := s.form(f); err != nil {
+			return nil, s.stats, err
+		}
+	}
+	out := make([]Choice, len(s.best))
+	for i, e := range s.best {
+		out[i] = e.choice
+	}
+	return out, s.stats, nil
+}
+
+// bucket quantises a time: those in one bucket tie.
+func bucket(us float64) float64 { return math.Floor(math.Log(us) * 500) }
+
+// entry is a found tiling with what decides ties.
+type entry struct {
+	choice     Choice
+	bucket     float64
+	contiguous int64
+	trips      float64
+	shape      string // of the grid: entries with the same one compete
+	serial     int
+}
+
+// before orders entries: cost, less tile memory, longer runs, fewer trips, the order of enumeration.
+func (e *entry) before(o *entry) bool {
+	switch {
+	case e.bucket != o.bucket:
+		return e.bucket < o.bucket
+	case e.choice.Kernels != o.choice.Kernels:
+		return e.choice.Kernels < o.choice.Kernels
+	case e.choice.TileBytes != o.choice.TileBytes:
+		return e.choice.TileBytes < o.choice.TileBytes
+	case e.contiguous != o.contiguous:
+		return e.contiguous > o.contiguous
+	case e.trips != o.trips:
+		return e.trips < o.trips
+	}
+	return e.serial < o.serial
+}
+
+type search struct {
+	ctx   context.Context
+	opt   Options
+	stats Stats
+	best  []entry
+	limit float64 // bucket that must not be exceeded
+	ticks int
+
+	f       *loop.Form
+	m       *model
+	sp      *space
+	sizes   []size
+	pricers []*pricer
+	most    *pricer // at the largest sizes: for memory
+}
+
+func (s *search) form(f *loop.Form) error {
+	s.f = f
+	s.m = newModel(f, s.opt.Row, s.opt.InnerInputs, s.opt.InnerOutputs)
+	s.sizes, s.pricers = nil, nil
+	for i, env := range s.opt.Sizes {
+		bytes := 0.0
+		if s.opt.ProgramBytes != nil {
+			bytes = s.opt.ProgramBytes[i]
+		}
+		z, err := newSize(f.DAG, env, s.opt.Row, bytes)
+		if err != nil {
+			return err
+		}
+		s.sizes = append(s.sizes, z)
+	}
+	for i := range s.sizes {
+		s.pricers = append(s.pricers, newPricer(s.m, &s.sizes[i]))
+	}
+	hi, err := newSize(f.DAG, hiEnv(f.DAG.Symbols), s.opt.Row, 1)
+	if err != nil {
+		return err
+	}
+	s.most = newPricer(s.m, &hi)
+	s.sp = newSpace(f, s.m, s.sizes, s.opt.Row.Units)
+	open := expr.Set(s.sp.axes...)
+	for _, split := range s.sp.splits {
+		s.branch(&point{split: split, open: open, loopOpen: f.Loop >= 0}, 0)
+	}
+	return nil
+}
+
+// value is the objective at a point: the price of a complete one, else a lower bound.
+func (s *search) value(p *point) (mean float64, by []float64, ok bool) {
+	var sum float64
+	var merge *merge
+	if p.split > 0 && !s.f.Direct {
+		if merge = s.merge(p.split); merge.err != nil {
+			return 0, nil, false
+		}
+	}
+	for i, r := range s.pricers {
+		us := r.kernel(p).US(s.opt.Row)
+		if merge != nil {
+			us += merge.us[i]
+		}
+		by = append(by, us)
+		sum += math.Log(us)
+	}
+	return math.Exp(sum / float64(len(by))), by, true
+}
+
+// merge schedules the second kernel for a split, once.
+func (s *search) merge(split int64) *merge {
+	if m, ok := s.m.merges[split]; ok {
+		return m
+	}
+	m := &merge{}
+	s.m.merges[split] = m
+	form, inner, err := mergeForm(s.f, split, s.opt)
+	if err != nil {
+		m.err = err
+		return m
+	}
+	opt := s.opt
+	opt.InnerInputs, opt.Top, opt.Below = inner, 1, 0
+	if opt.InnerOutputs != nil {
+		opt.InnerOutputs = nil
+		for i, o := range s.f.Outputs {
+			if s.f.Steps[o].Phase == ugraph.After {
+				opt.InnerOutputs = append(opt.InnerOutputs, s.opt.InnerOutputs[i])
+			}
+		}
+	}
+	best, _, err := Best(s.ctx, []*loop.Form{form}, opt)
+	if err != nil || len(best) == 0 {
+		m.err = fmt.Errorf("no tiling of the merge fits")
+		return m
+	}
+	m.grid, m.us = best[0].Tiling.Grid, best[0].BySize
+	if m.grid == nil {
+		m.grid = []loop.AxisTile{}
+	}
+	return m
+}
+
+// child is a point one step further, with its bound.
+type child struct {
+	p     point
+	bound float64
+	ok    bool
+}
+
+// branch fixes grid axis number i of the space, then the loop.
+func (s *search) branch(p *point, i int) {
+	if s.ticks++; s.ticks&255 == 0 && s.ctx.Err() != nil {
+		return
+	}
+	var next []point
+	switch {
+	case i < len(s.sp.axes):
+		a := s.sp.axes[i]
+		for _, t := range s.sp.tiles[i] {
+			c := *p
+			c.open &^= expr.Set(a)
+			if t != whole {
+				c.grid = s.insert(p.grid, loop.AxisTile{Axis: a, Tile: t})
+			}
+			next = append(next, c)
+		}
+	case p.loopOpen:
+		for _, t := range s.sp.loops {
+			if p.split > 0 && t > p.split {
+				break
+			}
+			c := *p
+			c.loop, c.loopOpen = t, false
+			next = append(next, c)
+		}
+	default:
+		s.leaf(p)
+		return
+	}
+	children := make([]child, 0, len(next))
+	for _, c := range next {
+		s.stats.States++
+		if s.most.leastMemory(&c) > float64(s.opt.Row.TileBudget) {
+			s.stats.PrunedMemory++
+			continue
+		}
+		ch := child{p: c}
+		if !c.complete() {
+			b, _, ok := s.value(&c)
+			if !ok {
+				continue
+			}
+			ch.bound = bucket(b)
+		}
+		children = append(children, ch)
+	}
+	sort.SliceStable(children, func(x, y int) bool { return children[x].bound < children[y].bound })
+	for _, c := range children {
+		if c.bound > s.limit && !s.opt.exhaustive {
+			s.stats.PrunedBound++
+			continue
+		}
+		s.branch(&c.p, i+1)
+	}
+}
+
+// insert keeps the grid in the outputs' order of axes.
+func (s *search) insert(grid []loop.AxisTile, c loop.AxisTile) []loop.AxisTile {
+	at := 0
+	for at < len(grid) && s.sp.order[grid[at].Axis] < s.sp.order[c.Axis] {
+		at++
+	}
+	return slices.Insert(slices.Clone(grid), at, c)
+}
+
+// leaf prices a complete point with both orders of its grid.
+func (s *search) leaf(p *point) {
+	s.price(p)
+	if len(p.grid) > 1 {
+		r := *p
+		r.grid = slices.Clone(p.grid)
+		slices.Reverse(r.grid)
+		s.price(&r)
+	}
+}
+
+func (s *search) price(p *point) {
+	s.stats.Priced++
+	us, by, ok := s.value(p)
+	if !ok {
+		return
+	}
+	e := entry{bucket: bucket(us), serial: s.stats.Priced}
+	if e.bucket > s.limit {
+		return
+	}
+	e.trips = s.pricers[0].k.Trips.Blocks
+	e.contiguous = s.pricers[0].contiguous()
+	s.most.cut(p, false)
+	t := loop.Tiling{Grid: p.grid, LoopTile: p.loop}
+	e.choice = Choice{Form: s.f, US: us, BySize: by, TileBytes: s.most.memory(p.split > 0 && !s.f.Direct), Kernels: 1}
+	if p.split > 0 {
+		t.Split = &loop.AxisTile{Axis: s.f.Loop, Tile: p.split}
+		if !s.f.Direct {
+			t.MergeGrid = s.merge(p.split).grid
+			e.choice.Kernels = 2
+		}
+	}
+	e.choice.Tiling = t
+	e.shape = fmt.Sprint(s.f.Loop, p.split, p.grid)
+	s.keep(e)
+}
+
+// keep enters e among the best, one for each shape of grid.
+func (s *search) keep(e entry) {
+	at := len(s.best)
+	for i := range s.best {
+		if s.best[i].shape == e.shape {
+			at = i
+		}
+	}
+	if at < len(s.best) {
+		if !e.before(&s.best[at]) {
+			return
+		}
+		s.best = slices.Delete(s.best, at, at+1)
+	}
+	at = sort.Search(len(s.best), func(i int) bool { return e.before(&s.best[i]) })
+	if at >= s.opt.Top {
+		return
+	}
+	s.best = slices.Insert(s.best, at, e)
+	if len(s.best) > s.opt.Top {
+		s.best = s.best[:s.opt.Top]
+	}
+	if len(s.best) == s.opt.Top {
+		s.limit = min(s.limit, s.best[len(s.best)-1].bucket)
+	}
+}
