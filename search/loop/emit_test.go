@@ -78,7 +78,11 @@ func checkTiling(f *Form, t Tiling, env ugraph.Env, seed uint64) error {
 		return err
 	}
 	in := randomInputs(f.DAG, env, seed)
-	return compare(runGraph(g, env, in), evalDAG(f.DAG, env, in))
+	got, err := runGraph(g, env, in)
+	if err != nil {
+		return err
+	}
+	return compare(got, evalDAG(f.DAG, env, in))
 }
 
 // TestTilings runs every program in every legal form under drawn tilings, ragged ones too, and

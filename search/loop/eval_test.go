@@ -6,6 +6,7 @@ import (
 
 	"github.com/morgana-ml/morgana/search/expr"
 	"github.com/morgana-ml/morgana/ugraph"
+	"github.com/morgana-ml/morgana/ugraph/interp"
 )
 
 // array is a dense tensor of float64 in row-major order.
@@ -148,22 +149,6 @@ func reduceArray(op ugraph.Op, a array, gone map[int]bool, keep bool) array {
 	return out
 }
 
-func transposeArray(a array, perm []int) array {
-	shape := make([]int, len(perm))
-	for i, p := range perm {
-		shape[i] = a.shape[p]
-	}
-	out := newArray(shape)
-	from := make([]int, len(perm))
-	each(shape, func(at []int, i int) {
-		for j, p := range perm {
-			from[p] = at[j]
-		}
-		out.data[i] = a.data[a.index(from)]
-	})
-	return out
-}
-
 // evalDAG is the program over named axes, every value held with all of its axes ascending.
 func evalDAG(d *expr.DAG, env ugraph.Env, inputs []array) []array {
 	extent := make([]int, len(d.Axes))
@@ -241,4 +226,41 @@ func evalDAG(d *expr.DAG, env ugraph.Env, inputs []array) []array {
 		outs = append(outs, out)
 	}
 	return outs
+}
+
+// runGraph interprets a μGraph in float64, block by block and trip by trip.
+func runGraph(g *ugraph.Graph, env ugraph.Env, inputs []array) ([]array, error) {
+	var in []*interp.Tensor[float64]
+	for i, x := range inputs {
+		shape := make([]int64, len(x.shape))
+		for j, d := range x.shape {
+			shape[j] = int64(d)
+		}
+		t, err := interp.FromFloats(g.Values[g.Inputs[i].Value].DType, shape, x.data)
+		if err != nil {
+			return nil, err
+		}
+		in = append(in, t)
+	}
+	res, err := interp.Run(interp.Float64{}, g, in, env)
+	if err != nil {
+		return nil, err
+	}
+	var outs []array
+	for _, r := range res {
+		o := array{data: interp.Floats(r)}
+		for _, d := range r.Shape {
+			o.shape = append(o.shape, int(d))
+		}
+		outs = append(outs, o)
+	}
+	return outs, nil
+}
+
+func ext(d ugraph.Dim, env ugraph.Env) int {
+	n, err := d.Eval(env)
+	if err != nil {
+		panic(err)
+	}
+	return int(n)
 }
