@@ -53,8 +53,8 @@ func (b *builder) tree(e *expr) *tree {
 	for _, in := range e.Rest {
 		prec := infixOps[in.Op].prec
 		for len(ops) > 0 && infixOps[ops[len(ops)-1].Op].prec >= prec {
-			if prec == precCompare {
-				b.errorf(in.Pos, "comparisons are not chained; write and(a %s b, b %s c)", ops[len(ops)-1].Op, in.Op)
+			if top := ops[len(ops)-1].Op; infixOps[top].prec == precCompare {
+				b.errorf(in.Pos, "comparisons are not chained; write and(a %s b, b %s c)", top, in.Op)
 				return &tree{pos: in.Pos, bad: true}
 			}
 			reduce()
