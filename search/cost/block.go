@@ -124,7 +124,8 @@ func (r *blockReader) source(v ugraph.ValueID) ugraph.NodeID {
 	}
 }
 
-// weight tells whether a load reads a weight that only products read, as their second operand.
+// weight tells whether a load reads a weight that only products read, as their second operand: then
+// the executor has packed it.
 func (r *blockReader) weight(load ugraph.NodeID) bool {
 	n := &r.g.Nodes[load]
 	in := r.g.Values[n.Args[0]]
@@ -190,9 +191,12 @@ func (r *blockReader) node(n *ugraph.Node) error {
 		w.Rows = r.rows(n.Args[0])
 	case ugraph.Contraction:
 		w.Batch, w.M, w.N, w.K = matmulSizes(n.Attrs, r.sizes[n.Args[0]], r.sizes[out])
-		w.Bytes, w.Rows = 0, 0
+		w.Rows = 0
 		if s := r.source(n.Args[1]); s >= 0 {
 			w.Packed = r.weight(s)
+			if r.streams(s) { // counted as a load
+				w.Bytes -= r.elems[n.Args[1]] * 4
+			}
 		}
 	}
 	if n.Op == ugraph.OpAccum {
@@ -204,6 +208,23 @@ func (r *blockReader) node(n *ugraph.Node) error {
 	}
 	r.k.Works = append(r.k.Works, w)
 	return nil
+}
+
+// streams tells whether a packed weight passes by once per block: it is read in the phase in which it is
+// loaded. One that is loaded before the loop and read in each trip has to stay in a cache instead.
+func (r *blockReader) streams(load ugraph.NodeID) bool {
+	v := r.g.Nodes[load].Results[0]
+	return r.weight(load) && r.readIn(v, r.phases[v])
+}
+
+func (r *blockReader) readIn(v ugraph.ValueID, p ugraph.Phase) bool {
+	for _, u := range r.uses[v] {
+		out := r.g.Nodes[u].Results[0]
+		if r.phases[out] != p || r.isView(&r.g.Nodes[u]) && !r.readIn(out, p) {
+			return false
+		}
+	}
+	return true
 }
 
 // rows is the number of contiguous runs of a tile.
@@ -297,7 +318,7 @@ func (r *blockReader) peak() float64 {
 		n := &r.g.Nodes[i]
 		for _, v := range n.Results {
 			if last[v] == 0 || r.phases[v] == ugraph.Whole || r.isView(n) || n.Op == ugraph.OpConst ||
-				n.Op == ugraph.OpLoad && r.weight(ugraph.NodeID(i)) {
+				n.Op == ugraph.OpLoad && r.streams(ugraph.NodeID(i)) {
 				continue
 			}
 			from, to := i, last[v]

@@ -172,7 +172,6 @@ func (c *context) operator(n *ugraph.Node) (*Kernel, error) {
 			w.Kind = Move
 		}
 	case ugraph.Contraction:
-		w.Bytes = 0
 		w.Batch, w.M, w.N, w.K = matmulSizes(n.Attrs, firstShape, outShape)
 		w.Packed = c.isConst[n.Args[1]]
 	}

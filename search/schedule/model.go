@@ -89,6 +89,13 @@ func newModel(f *loop.Form, row *target.Row, innerIn, innerOut []bool) *model {
 			weight[i] = weight[i] && (s.Op == ugraph.OpMatMul && b == i && s.Args[0] != s.Args[1] || isView(s) && weight[u])
 		}
 	}
+	streams := make([]bool, len(f.Steps)) // a packed weight that passes by once in a block
+	for i := len(f.Steps) - 1; i >= 0; i-- {
+		streams[i] = weight[i]
+		for _, u := range uses[i] {
+			streams[i] = streams[i] && f.Steps[u].Phase == f.Steps[i].Phase && (!isView(f.Steps[u]) || streams[u])
+		}
+	}
 	for i, s := range f.Steps {
 		p := part{kind: cost.KindOf(s.Op), phase: s.Phase, dtype: s.DType, flops: s.Op.Info().Flops, axes: s.Axes.List(), out: s.Axes.List(), row: -1,
 			after: s.Phase == ugraph.After && s.Op != ugraph.OpAccum, from: i, to: last[i], bytes: 4}
@@ -102,7 +109,7 @@ func newModel(f *loop.Form, row *target.Row, innerIn, innerOut []bool) *model {
 			packed := in.Const && weight[i]
 			m.loads = append(m.loads, tensor{axes: in.Axes, size: float64(in.DType.Size()), inner: innerIn != nil && innerIn[s.Input],
 				convert: in.DType != ugraph.F32 && !packed})
-			if packed {
+			if packed && streams[i] {
 				p.bytes = 0
 			}
 		case s.Op == ugraph.OpLoad:
@@ -113,7 +120,7 @@ func newModel(f *loop.Form, row *target.Row, innerIn, innerOut []bool) *model {
 				dims[i] = dims[s.Args[0]]
 			}
 		case s.Op == ugraph.OpMatMul:
-			m.product(&p, i, s, rank, weight)
+			m.product(&p, s, rank, weight, streams)
 			dims[i] = slices.Concat(p.batch, p.m, p.n)
 			if u := uses[i]; len(u) == 1 && f.Steps[u[0]].Op == ugraph.OpAccum && len(f.Steps[u[0]].Args) == 1 && p.kind == cost.MatMul {
 				p.bytes = 0 // added to the accumulator in place
@@ -183,7 +190,7 @@ func first(s expr.AxisSet, rank []int) int {
 	return least
 }
 
-func (m *model) product(p *part, i int, s loop.Step, rank []int, weight []bool) {
+func (m *model) product(p *part, s loop.Step, rank []int, weight, streams []bool) {
 	f := m.f
 	a, b := orient(f, s, rank)
 	x, y := f.Steps[a].Axes, f.Steps[b].Axes
@@ -207,6 +214,9 @@ func (m *model) product(p *part, i int, s loop.Step, rank []int, weight []bool) 
 	}
 	if l := f.Steps[src]; l.Op == ugraph.OpLoad && l.Input >= 0 {
 		p.packed = f.DAG.Inputs[l.Input].Const && weight[src]
+		if p.packed && streams[src] { // counted as a load
+			p.args = [][]int{f.Steps[a].Axes.List()}
+		}
 	}
 }
 

@@ -122,7 +122,10 @@ func (r *pricer) kernel(p *point) *cost.Kernel {
 		if q.kind == cost.Free || partial && q.after {
 			continue
 		}
-		w := cost.Work{Kind: q.kind, Phase: q.phase, DType: q.dtype, Flops: q.flops}
+		w := cost.Work{Kind: q.kind, Phase: q.phase, DType: q.dtype, Flops: q.flops, Bytes: r.product(q.out) * 4}
+		for _, a := range q.args {
+			w.Bytes += r.product(a) * 4
+		}
 		if q.kind == cost.MatMul {
 			w.Batch, w.M, w.N, w.K = r.product(q.batch), r.product(q.m), r.product(q.n), r.product(q.k)
 			w.Packed = q.packed
@@ -131,10 +134,6 @@ func (r *pricer) kernel(p *point) *cost.Kernel {
 			}
 		} else {
 			w.Elements = r.product(q.axes)
-			for _, a := range q.args {
-				w.Bytes += r.product(a) * 4
-			}
-			w.Bytes += r.product(q.out) * 4
 			w.Rows = 1
 			if q.row >= 0 {
 				w.Rows = w.Elements / float64(r.tile[q.row])
