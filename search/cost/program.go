@@ -2,6 +2,7 @@ package cost
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/morgana-ml/morgana/search/target"
 	"github.com/morgana-ml/morgana/ugraph"
@@ -174,6 +175,9 @@ func (c *context) operator(n *ugraph.Node) (*Kernel, error) {
 	case ugraph.Contraction:
 		w.Batch, w.M, w.N, w.K = matmulSizes(n.Attrs, firstShape, outShape)
 		w.Packed = c.isConst[n.Args[1]]
+		if w.Packed { // counted as a load
+			w.Bytes -= w.Batch * w.N * w.K * 4
+		}
 	}
 	if n.Op == ugraph.OpAttention {
 		// Scores for each query and key, then their mean of the values.
@@ -196,19 +200,29 @@ func (c *context) operator(n *ugraph.Node) (*Kernel, error) {
 		w.Rows = out / float64(outShape[len(outShape)-1])
 	}
 	k.Works = append(k.Works, w)
-	// Enough blocks for even shares, of tiles that stay in the second cache.
-	blocks := max(1, min(out/64, max(float64(c.row.Units), tiles/float64(1<<17))))
-	k.cutInto(blocks, c.row)
+	k.cutInto(c.row)
 	return k, nil
 }
 
-// cutInto turns a kernel of one block into one of n even blocks.
-func (k *Kernel) cutInto(n float64, row *target.Row) {
-	u := float64(row.Units)
-	if n > u {
-		n = float64(int64(n/u)) * u
-	} else {
-		n = float64(int64(max(n, 1)))
+// blockTile is how many bytes of tiles a block of a single operator works on: they stay in a second-level
+// cache.
+const blockTile = 1 << 17
+
+// cutInto turns a kernel of one block into one of even blocks, as many as there are units or more.
+func (k *Kernel) cutInto(row *target.Row) {
+	n, units := 1.0, float64(row.Units)
+	for _, w := range k.Works {
+		n = max(n, w.Bytes/blockTile)
+	}
+	for _, w := range k.Works {
+		most := w.Elements / 64
+		if w.Kind == MatMul {
+			most = w.Batch * math.Ceil(w.N/float64(row.ColumnGroup))
+		}
+		n = min(max(n, units), max(most, 1))
+	}
+	if n = math.Floor(n); n > units {
+		n = math.Floor(n/units) * units
 	}
 	k.Grid = []Dim{{n, n}}
 	for i := range k.Works {
@@ -224,16 +238,12 @@ func (k *Kernel) cutInto(n float64, row *target.Row) {
 			w.N = w.N * w.Batch / n
 			w.Batch = 1
 		}
+		k.TileBytes = max(k.TileBytes, min(w.Bytes, blockTile))
 	}
 	for i := range k.Loads {
 		k.Loads[i].Bytes /= n
 		k.Loads[i].Convert /= n
 	}
-	var tile float64
-	for _, w := range k.Works {
-		tile = max(tile, w.Bytes)
-	}
-	k.TileBytes = tile
 }
 
 // matmulSizes returns the sizes of a product from a's and the result's shape.
