@@ -229,19 +229,20 @@ func (k *kernelRun[T]) load(n *ugraph.Node, trip int64) (*Tensor[T], error) {
 		spans[axis] = spans[axis].cut(*k.g.Loop, trip, tile)
 	}
 	own := stridesOf(x.Shape)
-	shape, at, cut := make([]int64, len(spans)), int64(0), false
+	shape, at, size, cut := make([]int64, len(spans)), int64(0), int64(1), false
 	for i, s := range spans {
 		if s.n <= 0 {
 			return nil, nil
 		}
 		shape[i] = s.n
 		at += s.at * own[i]
+		size *= s.n
 		cut = cut || s.n != x.Shape[i]
 	}
 	if !cut {
 		return x, nil
 	}
-	if err := k.m.spend(1, 1); err != nil {
+	if err := k.m.spend(size, 1); err != nil {
 		return nil, err
 	}
 	return view(x, at, own, shape)

@@ -285,3 +285,37 @@ func TestOverwritingBlocksAreRefused(t *testing.T) {
 		t.Errorf("two blocks write one tile: %v", err)
 	}
 }
+
+// TestAccumulators: max and min over ragged trips, integer sums kept in i64, a running value in f16
+// whose state is kept in f32, and an accumulator of a tile that does not depend on the trip.
+func TestAccumulators(t *testing.T) {
+	g := graph(t, "f", func(b *ugraph.Builder) {
+		x, n := b.Input("X", ugraph.F16, ugraph.Ds(1, 5)), b.Input("N", ugraph.I8, ugraph.Ds(1, 5))
+		r := b.Kernel("k", func(k *ugraph.BlockBuilder) {
+			k.Loop("i", ugraph.D(5), 2)
+			xt, nt := k.Load(x, nil, 1), k.Load(n, nil, 1)
+			here := ugraph.Store{Loop: -1}
+			k.Store("max", k.Accum("max", k.Op(ugraph.OpMax, axis(1), xt)), here)
+			k.Store("min", k.Accum("min", k.Op(ugraph.OpMin, axis(1), nt)), here)
+			k.Store("sum", k.Accum("sum", k.Op(ugraph.OpSum, axis(1), xt)), here)
+			k.Store("integers", k.Accum("sum", k.Op(ugraph.OpSum, axis(1), nt)), here)
+			// The first column does not depend on the trip: it is added in each of the three.
+			k.Store("repeated", k.Accum("sum", k.Op(ugraph.OpSlice, ugraph.Attrs{ugraph.IntAttr("axis", 1), ugraph.IntAttr("end", 1)}, k.Load(x, nil, -1))), here)
+			k.Store("folded", k.Accum("sum", xt), here)
+		})
+		for i, name := range []string{"max", "min", "sum", "integers", "repeated", "folded"} {
+			b.Output(name, r[i])
+		}
+	})
+	x, err := FromFloats(ugraph.F16, []int64{1, 5}, []float64{2048, 0, 1, 0, 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := Run(Rounded{}, g, []*Tensor[float64]{x, ints(t, ugraph.I8, []int64{1, 5}, 100, 20, 30, -7, 113)}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range [][]float64{{2048}, {-7}, {2050}, {0}, {6144}, {2050, 0}} { // 256 wraps to 0; 2048 + 1 + 1 rounds once
+		requireClose(t, g.Outputs[i].Name, Floats(out[i]), want, 0)
+	}
+}

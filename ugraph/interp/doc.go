@@ -2,7 +2,7 @@
 // any number type.
 //
 //	Run(arithmetic, graph, inputs, symbols)
-//	   │ kernel level: operators on whole tensors (elementwise.go, reduce.go, matmul.go, move.go, index.go)
+//	   │ kernel level: operators on whole tensors (elementwise.go, reduce.go, matmul.go, movement.go)
 //	   ├─ composite  → its definition from package library, for the operands at hand
 //	   ├─ kernel     → block.go: for each block, for each trip: load, operators, accumulate, store
 //	   └─ thread     → its graph, on the tiles

@@ -63,7 +63,7 @@ func raggedReshape(from, to, actual []int64) ([]int64, error) {
 	return out, nil
 }
 
-func (m *machine[T]) reshape(n *ugraph.Node, x *Tensor[T], from, to []int64) (*Tensor[T], error) {
+func (m *machine[T]) reshape(x *Tensor[T], from, to []int64) (*Tensor[T], error) {
 	shape, err := raggedReshape(from, to, x.Shape)
 	if err != nil {
 		return nil, err

@@ -211,7 +211,7 @@ func (m *machine[T]) operator(g *ugraph.Graph, n *ugraph.Node, args []*Tensor[T]
 			return nil, err
 		}
 		if n.Op == ugraph.OpReshape {
-			return one(m.reshape(n, args[0], from, to))
+			return one(m.reshape(args[0], from, to))
 		}
 		return one(m.broadcast(args[0], from, to))
 	case ugraph.OpConcat:

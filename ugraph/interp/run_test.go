@@ -72,7 +72,7 @@ func mustCall(t *testing.T, op ugraph.Op, attrs ugraph.Attrs, args ...*Tensor[fl
 	return out
 }
 
-// close compares with a relative and absolute tolerance; NaN equals NaN.
+// requireClose compares with a relative and absolute tolerance; NaN equals NaN.
 func requireClose(t *testing.T, what string, got, want []float64, tol float64) {
 	t.Helper()
 	if len(got) != len(want) {
