@@ -50,7 +50,9 @@ func (f *Form) Check(t Tiling) error {
 }
 
 // Emit adds the kernel, or with a split that needs it the two kernels, of a form to a μGraph. in has
-// a value per input of the DAG, shaped by its axes. The values of the DAG's outputs are returned.
+// a value per input of the DAG, shaped by its axes. The values of the DAG's outputs are returned; they have
+// the outputs' names, and partials have the DAG's name in theirs, so each kernel of a μGraph needs a
+// DAG with a name of its own.
 func Emit(b *ugraph.Builder, f *Form, t Tiling, in []ugraph.ValueID) ([]ugraph.ValueID, error) {
 	if err := f.Check(t); err != nil {
 		return nil, err
@@ -67,11 +69,11 @@ func Emit(b *ugraph.Builder, f *Form, t Tiling, in []ugraph.ValueID) ([]ugraph.V
 			return nil, fmt.Errorf("input %s is %s, its axes make %s%s", x.Name, got, x.DType, ugraph.ShapeString(shape))
 		}
 	}
-	e := &emitter{f: f, t: t, in: in, rank: axisRank(f.DAG), dim: map[int]int{}}
 	name := f.DAG.Name
 	if name == "" {
 		name = "kernel"
 	}
+	e := &emitter{f: f, t: t, in: in, name: name, rank: axisRank(f.DAG), dim: map[int]int{}}
 	split := t.Split != nil && !f.Direct
 	var outs []ugraph.ValueID
 	results := b.Kernel(name, func(k *ugraph.BlockBuilder) {
@@ -127,6 +129,7 @@ type emitter struct {
 	t     Tiling
 	k     *ugraph.BlockBuilder
 	in    []ugraph.ValueID
+	name  string
 	rank  rank
 	cut   expr.AxisSet // by the grid or the loop
 	dim   map[int]int  // axis -> grid dimension
@@ -139,9 +142,22 @@ func (e *emitter) gridDim(c AxisTile) {
 	if n, ok := ax.Extent.Const(); ok && n <= c.Tile && (e.t.Split == nil || c != *e.t.Split) {
 		return // a single tile is no cut
 	}
-	e.dim[c.Axis] = e.k.Grid(ax.Name, ax.Extent, c.Tile)
+	e.dim[c.Axis] = e.k.Grid(e.axisName(c.Axis), ax.Extent, c.Tile)
 	e.dims++
 	e.cut |= expr.Set(c.Axis)
+}
+
+// axisName is the axis's name, or a made-up one where that is no legal name of a grid dimension.
+func (e *emitter) axisName(axis int) string {
+	name := e.f.DAG.Axes[axis].Name
+	legal := ugraph.IsIdentifier(name) && name != "loop" && name != "reduce"
+	for i, a := range e.f.DAG.Axes {
+		legal = legal && (i == axis || a.Name != name)
+	}
+	if legal {
+		return name
+	}
+	return fmt.Sprintf("axis%d", axis)
 }
 
 func (e *emitter) block(partials bool) {
@@ -160,7 +176,7 @@ func (e *emitter) block(partials bool) {
 				extent = ax.Extent
 			}
 		}
-		e.k.Loop(ax.Name, extent, e.t.LoopTile)
+		e.k.Loop(e.axisName(e.f.Loop), extent, e.t.LoopTile)
 		e.cut |= expr.Set(e.f.Loop)
 	}
 	e.tiles = make([]tile, len(e.f.Steps))
@@ -335,5 +351,5 @@ func (e *emitter) storePartial(i, step int) {
 		s.Grid[g] = int(a)
 	}
 	s.Grid[e.dim[e.f.Loop]] = 0
-	e.k.Store(fmt.Sprintf("partial%d", i), t.id, s)
+	e.k.Store(fmt.Sprintf("%s_partial%d", e.name, i), t.id, s)
 }

@@ -119,3 +119,46 @@ func drawTiling(rt *rapid.T, f *Form) Tiling {
 	}
 	return t
 }
+
+// TestNarrowTypes: a half-precision program computes in f32 inside and rounds when it stores; unit
+// axes and axes with unusable names do no harm.
+func TestNarrowTypes(t *testing.T) {
+	d := attention("causal")
+	for i := range d.Inputs {
+		d.Inputs[i].DType = ugraph.F16
+	}
+	for i := range d.Nodes {
+		if d.Nodes[i].DType == ugraph.F32 {
+			d.Nodes[i].DType = ugraph.F16
+		}
+	}
+	d.Outputs[0].DType = ugraph.F16
+	d.Axes[axisOf(d, "i")].Extent = n(1)
+	d.Axes[axisOf(d, "v")].Name = "loop"
+	d.Axes[axisOf(d, "h")].Name = "j" // a name twice
+	for _, f := range Forms(d) {
+		if f.Loop != 2 {
+			continue
+		}
+		for _, split := range []*AxisTile{nil, {2, 4}} {
+			tl := Tiling{Grid: []AxisTile{{0, 1}, {1, 1}, {4, 2}}, LoopTile: 3, Split: split}
+			g, err := emitGraph(f, tl)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range g.Nodes {
+				b := g.Nodes[i].Body
+				for j := range b.Nodes {
+					n := &b.Nodes[j]
+					dt := b.Values[n.Results[0]].DType
+					if dt == ugraph.F16 && n.Op != ugraph.OpLoad && n.Op != ugraph.OpCast {
+						t.Errorf("%s computes in f16", n.Op)
+					}
+				}
+			}
+			if err := checkTiling(f, tl, nil, 7); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}

@@ -2,6 +2,7 @@ package loop
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/morgana-ml/morgana/search/expr"
 	"github.com/morgana-ml/morgana/ugraph"
@@ -371,21 +372,28 @@ func ruleExp(l *law, v int, a []separated) (separated, error) {
 	n := l.d.Nodes[v]
 	u := term{h: v}
 	var x *term
-	logs := false
+	changed := false
 	for i, t := range a[0].terms {
 		switch {
 		case t.h != one && len(t.pos)+len(t.neg)+len(t.num)+len(t.den) == 0 && x == nil:
 			x = &a[0].terms[i]
 		case t.pureR():
-			logs = l.exponent(l.factorNode(t, n.DType), t.minus, &u) || logs
+			changed = l.exponent(l.factorNode(t, n.DType), t.minus, &u) || changed
 		default:
 			return separated{}, refuse("an exponent that is not a sum of loop elements and reductions does not separate")
+		}
+	}
+	for i := 0; i < len(u.pos); i++ { // what is added and subtracted, such as a maximum shifted twice
+		if j := slices.Index(u.neg, u.pos[i]); j >= 0 {
+			u.pos, u.neg = slices.Delete(u.pos, i, i+1), slices.Delete(u.neg, j, j+1)
+			changed = true
+			i--
 		}
 	}
 	if err := l.held(u); err != nil {
 		return separated{}, err
 	}
-	if logs { // h without the logarithms
+	if changed { // h without what left the exponent
 		arg := one
 		join := func(op ugraph.Op, y int) {
 			switch {
@@ -407,7 +415,7 @@ func ruleExp(l *law, v int, a []separated) (separated, error) {
 			join(ugraph.OpSub, r)
 		}
 		if arg == one {
-			return separated{}, refuse("an exponent of logarithms alone is no exponential")
+			return separated{}, refuse("an exponent of reductions alone is no exponential of the loop")
 		}
 		u.h = l.op(ugraph.OpExp, n.DType, arg)
 	}
@@ -440,8 +448,8 @@ func (l *law) factorNode(t term, dt ugraph.DType) int {
 	return v
 }
 
-// exponent adds ±r to the exponent of u, taking sums apart and turning logarithms into factors. It
-// tells whether it met a logarithm.
+// exponent adds ±r to the exponent of u, taking sums apart, shifted maxima too, and turning logarithms
+// into factors. It tells whether the exponent is no longer the sum of the terms as written.
 func (l *law) exponent(r int, minus bool, u *term) bool {
 	n := l.d.Nodes[r]
 	switch n.Op {
@@ -458,6 +466,22 @@ func (l *law) exponent(r int, minus bool, u *term) bool {
 			u.den = append(u.den, n.Args[0])
 		} else {
 			u.num = append(u.num, n.Args[0])
+		}
+		return true
+	case ugraph.OpMax, ugraph.OpMin:
+		if !l.on(n.Over) {
+			break
+		}
+		parts, err := l.accumulate(r)
+		if err != nil || len(parts) < 2 {
+			break
+		}
+		for _, t := range parts {
+			if t.h != one {
+				l.exponent(t.h, minus != t.minus, u)
+			} else {
+				l.exponent(l.factorNode(t, n.DType), minus != t.minus, u)
+			}
 		}
 		return true
 	}
