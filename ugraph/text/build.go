@@ -211,6 +211,9 @@ func (b *builder) declareOutputs(outs []*result, casts bool) {
 func (b *builder) defineOutputs(outs []*result) {
 	for _, o := range outs {
 		v, ok := b.names[o.Name.Text]
+		if !ok && o.Name.Text == "const" {
+			continue // reported with its declaration
+		}
 		if !ok {
 			known := make([]string, 0, len(b.names))
 			for i := range b.g.Values {

@@ -102,7 +102,7 @@ func (r *reporter) err() error {
 func nearest(word string, candidates []string) string {
 	best, at := 1+len(word)/3, ""
 	for _, c := range candidates {
-		if d := editDistance(word, c, best); d <= best && (at == "" || d < best) {
+		if d := editDistance(word, c, best); d <= best && d < len(word) && (at == "" || d < best) {
 			best, at = d, c
 		}
 	}

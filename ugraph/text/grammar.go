@@ -21,9 +21,9 @@ type unit struct {
 	Kind    string        `parser:"@('program' | 'ugraph')"`
 	Name    *ident        `parser:"@@"`
 	For     *ident        `parser:"('for' @@)?"`
-	Inputs  []*param      `parser:"'(' (@@ (',' @@)* ','?)? ')'"`
-	Outputs []*result     `parser:"'->' '(' (@@ (',' @@)* ','?)? ')'"`
-	Where   []*constraint `parser:"('where' @@ (',' @@)* ','?)?"`
+	Inputs  []*param      `parser:"'(' (@@ ((?! ',' ')') ',' @@)* ','?)? ')'"`
+	Outputs []*result     `parser:"'->' '(' (@@ ((?! ',' ')') ',' @@)* ','?)? ')'"`
+	Where   []*constraint `parser:"('where' @@ ((?! ',' '{') ',' @@)* ','?)?"`
 	Body    []*stmt       `parser:"'{' @@*"`
 	Close   *mark         `parser:"@@"`
 	EndPos  lexer.Position
@@ -45,7 +45,7 @@ type param struct {
 	Name   *ident `parser:"@@ ':'"`
 	Const  bool   `parser:"@'const'?"`
 	DType  *ident `parser:"@@"`
-	Shape  []*sum `parser:"'[' (@@ (',' @@)* ','?)? ']'"`
+	Shape  []*sum `parser:"'[' (@@ ((?! ',' ']') ',' @@)* ','?)? ']'"`
 	EndPos lexer.Position
 }
 
@@ -85,7 +85,7 @@ type stmt struct {
 
 type store struct {
 	Name  *ident `parser:"@@"`
-	Place []*arg `parser:"('(' (@@ (',' @@)* ','?)? ')')? '='"`
+	Place []*arg `parser:"('(' (@@ ((?! ',' ')') ',' @@)* ','?)? ')')? '='"`
 	Value *expr  `parser:"@@"`
 }
 
@@ -99,8 +99,8 @@ type def struct {
 type kernel struct {
 	Pos   lexer.Position
 	Name  *ident       `parser:"@@?"`
-	Args  []*bind      `parser:"'(' (@@ (',' @@)* ','?)? ')'"`
-	Grid  []*extentCut `parser:"('grid' '(' @@ (',' @@)* ','? ')')?"`
+	Args  []*bind      `parser:"'(' (@@ ((?! ',' ')') ',' @@)* ','?)? ')'"`
+	Grid  []*extentCut `parser:"('grid' '(' @@ ((?! ',' ')') ',' @@)* ','? ')')?"`
 	Loop  *extentCut   `parser:"('loop' '(' @@ ')')?"`
 	Body  []*stmt      `parser:"'{' @@*"`
 	Close *mark        `parser:"@@"`
@@ -109,8 +109,8 @@ type kernel struct {
 type threadDef struct {
 	Pos     lexer.Position
 	Name    *ident    `parser:"@@?"`
-	Args    []*bind   `parser:"'(' (@@ (',' @@)* ','?)? ')'"`
-	Outputs []*result `parser:"'->' '(' (@@ (',' @@)* ','?)? ')'"`
+	Args    []*bind   `parser:"'(' (@@ ((?! ',' ')') ',' @@)* ','?)? ')'"`
+	Outputs []*result `parser:"'->' '(' (@@ ((?! ',' ')') ',' @@)* ','?)? ')'"`
 	Body    []*stmt   `parser:"'{' @@*"`
 	Close   *mark     `parser:"@@"`
 }
@@ -156,7 +156,7 @@ type operand struct {
 type call struct {
 	Pos  lexer.Position
 	Op   string `parser:"@('const' | Ident)"`
-	Args []*arg `parser:"'(' (@@ (',' @@)* ','?)? ')'"`
+	Args []*arg `parser:"'(' (@@ ((?! ',' ')') ',' @@)* ','?)? ')'"`
 }
 
 // arg is an operand or an attribute.
@@ -174,7 +174,7 @@ type attr struct {
 
 type list struct {
 	Pos   lexer.Position
-	Items []*sum `parser:"'[' (@@ (',' @@)* ','?)? ']'"`
+	Items []*sum `parser:"'[' (@@ ((?! ',' ']') ',' @@)* ','?)? ']'"`
 }
 
 // sum is an attribute's value or a dimension: a number, word, or polynomial.
@@ -217,5 +217,6 @@ type ceiling struct {
 var unitParser = participle.MustBuild[unit](
 	participle.Lexer(lexerDef),
 	participle.Elide("Comment", "Space"),
-	participle.UseLookahead(2),
+	// Every alternative is told by its first token or a (?= …), so errors stay where they are found.
+	participle.UseLookahead(0),
 )

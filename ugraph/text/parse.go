@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -104,45 +103,68 @@ var (
 	tokSpace   = symbols["Space"]
 )
 
+// tokBad is the type of a character that is in no token.
+const tokBad lexer.TokenType = -1000
+
 // scan splits a text into tokens, white space left out. A character that no token begins with is
-// reported and passed over.
+// reported, and given as a token of type tokBad.
 func scan(r *reporter, filename string, src []byte) []lexer.Token {
+	start := lexer.Position{Filename: filename, Line: 1, Column: 1}
 	if len(src) > maxSource {
-		r.errorf(lexer.Position{Line: 1, Column: 1}, "the text has %d bytes, more than %d", len(src), maxSource)
+		r.errorf(start, "the text has %d bytes, more than %d", len(src), maxSource)
 		return nil
 	}
 	if i := invalidUTF8(src); i >= 0 {
-		pos := lexer.Position{Line: 1, Column: 1}
-		pos.Advance(string(src[:i]))
-		r.errorf(pos, "not a text: byte %#02x is not UTF-8; expected a .ug program", src[i])
-		return nil
-	}
-	lex, err := lexerDef.LexString(filename, string(src))
-	if err != nil {
-		r.errorf(lexer.Position{Line: 1, Column: 1}, "%v", err)
+		start.Advance(string(src[:i]))
+		r.errorf(start, "not a text: byte %#02x is not UTF-8; expected a .ug program", src[i])
 		return nil
 	}
 	var toks []lexer.Token
-	for {
-		t, err := lex.Next()
+	for rest := string(src); ; {
+		lex, err := lexerDef.LexString(filename, rest)
 		if err != nil {
-			var at participle.Error
-			pos := lexer.Position{Line: 1, Column: 1}
-			if errors.As(err, &at) {
-				pos = at.Position()
+			r.errorf(start, "%v", err)
+			return toks
+		}
+		for {
+			var t lexer.Token
+			if t, err = lex.Next(); err != nil {
+				break
 			}
-			c, _ := utf8.DecodeRune(src[min(pos.Offset, len(src)):])
-			r.errorf(pos, "unexpected character %q", c)
+			t.Pos = advanced(start, t.Pos)
+			if t.Type != tokSpace {
+				toks = append(toks, t)
+			}
+			if t.EOF() {
+				return toks
+			}
+		}
+		var at participle.Error
+		if !errors.As(err, &at) {
+			r.errorf(start, "%v", err)
 			return toks
 		}
-		if t.Type == tokSpace {
-			continue
+		pos := advanced(start, at.Position())
+		c, n := utf8.DecodeRuneInString(string(src[pos.Offset:]))
+		r.errorf(pos, "unexpected character %q", c)
+		toks = append(toks, lexer.Token{Type: tokBad, Value: string(c), Pos: pos})
+		if r.full() {
+			pos.Advance(string(src[pos.Offset:]))
+			return append(toks, lexer.Token{Type: lexer.EOF, Pos: pos})
 		}
-		toks = append(toks, t)
-		if t.EOF() {
-			return toks
-		}
+		pos.Advance(string(src[pos.Offset : pos.Offset+n]))
+		start, rest = pos, string(src[pos.Offset:])
 	}
+}
+
+// advanced is a position in a text of which the part from start on was scanned by itself.
+func advanced(start, pos lexer.Position) lexer.Position {
+	if pos.Line == 1 {
+		pos.Column += start.Column - 1
+	}
+	pos.Line += start.Line - 1
+	pos.Offset += start.Offset
+	return pos
 }
 
 func invalidUTF8(src []byte) int {
@@ -189,13 +211,8 @@ func parseUnits(r *reporter, filename string, src []byte) []*unit {
 // splitUnits cuts the tokens before each word that begins a unit: "program" and "ugraph" outside of
 // all braces, and "program NAME (" anywhere, so that an unclosed brace does not hide what follows.
 func splitUnits(r *reporter, toks []lexer.Token) [][]lexer.Token {
-	if len(toks) == 0 || !toks[len(toks)-1].EOF() {
-		// The scan stopped at a bad character, which is reported; the units before it are still checked.
-		end := lexer.Token{Type: lexer.EOF}
-		if len(toks) > 0 {
-			end.Pos = toks[len(toks)-1].Pos
-		}
-		toks = append(toks, end)
+	if len(toks) == 0 {
+		return nil // reported by scan
 	}
 	var starts []int
 	depth := 0
@@ -215,7 +232,7 @@ func splitUnits(r *reporter, toks []lexer.Token) [][]lexer.Token {
 			}
 		}
 	}
-	if len(toks) > 1 && (len(starts) == 0 || starts[0] > 0) {
+	if toks[0].Type != tokBad && len(toks) > 1 && (len(starts) == 0 || starts[0] > 0) {
 		r.errorf(toks[0].Pos, "unexpected %q; expected: program NAME(inputs) -> (outputs) { statements }", toks[0].Value)
 	}
 	var out [][]lexer.Token
@@ -225,16 +242,22 @@ func splitUnits(r *reporter, toks []lexer.Token) [][]lexer.Token {
 			e = starts[k+1]
 		}
 		part := append([]lexer.Token{}, toks[s:e]...)
-		out = append(out, append(part, lexer.Token{Type: lexer.EOF, Pos: toks[e].Pos}))
+		out = append(out, append(part, lexer.Token{Type: lexer.EOF, Value: toks[e].Value, Pos: toks[e].Pos}))
 	}
 	return out
 }
 
 func startsUnit(toks []lexer.Token, i int) bool { return i == 0 || toks[i-1].Value == "}" }
 
-// shallow checks the nesting of brackets, before the parser descends into it.
+// shallow checks that there are no bad characters and that brackets are not nested too deeply, before
+// the parser descends into them.
 func shallow(r *reporter, toks []lexer.Token) bool {
 	depth := 0
+	for _, t := range toks {
+		if t.Type == tokBad {
+			return false // reported by scan
+		}
+	}
 	for _, t := range toks {
 		switch t.Value {
 		case "(", "[", "{":
@@ -271,15 +294,14 @@ func parseTokens(toks []lexer.Token) (*unit, error) {
 }
 
 // words puts the grammar's productions into words for messages.
-var words = strings.NewReplacer(
-	"Unit", "program", "Mark", `"}"`, "Ident", "a name", "Param", "an input", "Result", "an output name",
-	"Constraint", "a bound", "Bound", "a symbol or integer", "Below", "a comparison", "Stmt", "a statement", "Store", "a store",
-	"Def", "a statement", "ExtentCut", "NAME: EXTENT by TILE", "Kernel", "a kernel", "ThreadDef", "a thread graph", "Bind", "a name",
-	"Expr", "an expression", "Infix", "an operator", "Operand", "an expression", "Call", "a call", "Arg", "an operand or attribute",
-	"Attr", "an attribute", "List", "a list", "Sum", "a value", "Addend", `"+"`, "Product", "a value", "Scaled", `"*"`, "Factor", "a value", "Ceiling", "ceil",
-)
-
-var group = regexp.MustCompile(`<([a-z]+)>`)
+var words = map[string]string{
+	"Unit": "program", "Mark": `"}"`, "Ident": "a name", "Param": "an input: NAME: TYPE[dimensions]", "Result": "the name of an output",
+	"Constraint": "a bound, as in S <= 64", "Bound": "a symbol or an integer", "Below": "a comparison", "Stmt": "a statement", "Store": "a store",
+	"Def": "a statement", "ExtentCut": "NAME: EXTENT by TILE, or NAME: N parts", "Kernel": "a kernel", "ThreadDef": "a thread graph", "Bind": "a name",
+	"Expr": "an expression", "Infix": "an operator", "Operand": "an expression", "Call": "a call", "Arg": "an operand or NAME=value",
+	"Attr": "NAME=value", "List": "a list", "Sum": "a value", "Addend": `"+"`, "Product": "a value", "Scaled": `"*"`, "Factor": "a value",
+	"Ceiling": "ceil(size, divisor)", "number": "a number", "ident": "a name",
+}
 
 // reportSyntax turns participle's error into words.
 func reportSyntax(r *reporter, toks []lexer.Token, err error) {
@@ -295,10 +317,10 @@ func reportSyntax(r *reporter, toks []lexer.Token, err error) {
 		return
 	}
 	got := "end of the text"
-	if !bad.Unexpected.EOF() {
+	if bad.Unexpected.Value != "" { // the end of a unit has the word that begins the next
 		got = fmt.Sprintf("%q", bad.Unexpected.Value)
 	}
-	want := ""
+	want := "; expected an expression" // a lookahead failed in its last alternative
 	if _, e, ok := strings.Cut(at.Message(), " (expected "); ok {
 		want = "; expected " + expected(strings.TrimSuffix(e, ")"))
 	}
@@ -311,6 +333,9 @@ func reportSyntax(r *reporter, toks []lexer.Token, err error) {
 
 // expected is the first thing of a production, in words.
 func expected(ebnf string) string {
+	if strings.HasSuffix(ebnf, "Below+)") {
+		return words["Below"] + `, as in S <= 64, or "%"`
+	}
 	s := strings.TrimLeft(ebnf, "( ")
 	if i := strings.IndexAny(s, " "); i >= 0 && !strings.HasPrefix(s, `"`) {
 		s = s[:i]
@@ -320,8 +345,8 @@ func expected(ebnf string) string {
 		}
 	}
 	s = strings.TrimRight(s, "?*+)")
-	if strings.HasPrefix(s, `"`) {
-		return s
+	if w, ok := words[strings.Trim(s, "<>")]; ok {
+		return w
 	}
-	return words.Replace(group.ReplaceAllString(s, "$1"))
+	return s
 }
