@@ -304,10 +304,12 @@ func (p *printer) fits(n *ugraph.Node, k int) bool {
 		switch {
 		case !ok || p.place[a] < first:
 			width += len(p.names[a]) + 4
+		case bare[i]:
+			width += len(f.lit) + 4
 		default:
 			width += len(f.text) + 4
 			depth = max(depth, f.depth+1)
-			numbers = numbers && bare[i]
+			numbers = false
 		}
 	}
 	return numbers || depth <= maxNesting && width <= lineWidth-20
