@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"math/big"
 
 	"github.com/morgana-ml/morgana/ugraph"
 )
@@ -127,46 +128,29 @@ func (e *engine[V]) rope(g *ugraph.Graph, n *ugraph.Node, x, pos *tensor[V]) (*t
 	if x.axes[len(x.axes)-1].part {
 		return nil, &errUnweighted{"rope of partial sums"}
 	}
-	extent := g.Values[n.Args[0]].Shape[len(x.shape)-1].String()
+	real, ok := g.Values[n.Args[0]].Shape[len(x.shape)-1].Const()
+	if !ok {
+		return nil, &errUndecided{"rope over an axis of symbolic extent"}
+	}
+	// φᵢ = position · exp(i · (log θ · −2/d)), with the real d.
+	step := e.alg.mul(e.alg.unary(ugraph.OpLog, nil, e.alg.lit(theta)), e.alg.lit(ugraph.Rat(big.NewRat(-2, real))))
+	freq := make([]V, d/2)
+	for i := range freq {
+		freq[i] = e.alg.unary(ugraph.OpExp, nil, e.alg.mul(e.alg.integer(int64(i)), step))
+	}
 	walk(lead, [][]int{broadcastStrides(pos.shape, lead)}, func(o []int) {
 		for i := range d / 2 {
 			a, b := row*d+i, row*d+i+d/2
 			if inter {
 				a, b = row*d+2*i, row*d+2*i+1
 			}
-			sin, cos := e.ropeAngle(theta, extent, i, d, pos.i[o[0]])
+			sin, cos := e.alg.sinCos(e.alg.mul(e.alg.integer(pos.i[o[0]]), freq[i]))
 			t.f[a] = e.alg.sub(e.alg.mul(x.f[a], cos), e.alg.mul(x.f[b], sin))
 			t.f[b] = e.alg.add(e.alg.mul(x.f[b], cos), e.alg.mul(x.f[a], sin))
 		}
 		row++
 	})
 	return t, nil
-}
-
-// rotator is an algebra with real angles; the others take z^position for one point z of the circle
-// per frequency, so that scores depend on differences of positions alone (theory 1.3).
-type rotator[V any] interface {
-	rotation(theta float64, i, d int, position int64) (sin, cos V)
-}
-
-func (e *engine[V]) ropeAngle(theta ugraph.Number, extent string, i, d int, position int64) (sin, cos V) {
-	if r, ok := e.alg.(rotator[V]); ok {
-		return r.rotation(theta.Float64(), i, d, position)
-	}
-	name := fmt.Sprintf("rope theta %s of %s", theta, extent)
-	sin, cos = e.alg.sinCos(e.alg.opaque(name, e.alg.integer(int64(i))))
-	if position < 0 {
-		sin, position = e.alg.sub(e.alg.integer(0), sin), -position
-	}
-	rs, rc := e.alg.integer(0), e.alg.integer(1)
-	for ; position > 0; position >>= 1 {
-		if position&1 != 0 {
-			rs, rc = e.alg.add(e.alg.mul(rs, cos), e.alg.mul(rc, sin)), e.alg.sub(e.alg.mul(rc, cos), e.alg.mul(rs, sin))
-		}
-		sc := e.alg.mul(sin, cos)
-		sin, cos = e.alg.add(sc, sc), e.alg.sub(e.alg.mul(cos, cos), e.alg.mul(sin, sin))
-	}
-	return rs, rc
 }
 
 // attention is softmax(q·kᵀ·scale + mask)·v with grouped heads: query head h uses key head

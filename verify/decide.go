@@ -152,26 +152,40 @@ type way struct {
 }
 
 func (c *check) ways() []way {
-	var ws []way
 	loops := hasLoop(c.a) || hasLoop(c.b)
-	ws = append(ws, way{name: "weighted axes", weighted: true, trips: 2, induct: loops,
-		proof: "algebra with weighted axes: holds at every size of the reduced axes"})
+	ws := []way{{name: "weighted axes", weighted: true, trips: 2, induct: loops}}
 	if loops {
-		ws = append(ws, way{name: "weighted axes, all trips", weighted: true, trips: 0,
-			proof: "algebra with weighted axes and the real number of trips"})
+		ws = append(ws, way{name: "weighted axes, all trips", weighted: true})
 	}
-	ws = append(ws, way{name: "real size", real: true, definite: true, proof: "the graphs themselves at their real size"})
-	return ws
+	return append(ws, way{name: "real size", real: true, definite: true})
 }
+
+// maxReal bounds the input entries of an evaluation at the real size.
+const maxReal = 1 << 18
 
 func (c *check) tryWay(r reading, w way) (*mismatch, error) {
 	s := c.analyse()
-	p := plan{trips: w.trips, blocks: 2, env: c.env, real: w.real, need: c.needs(s)}
-	in, err := s.solve(p)
+	need, over := c.needs(s)
+	in, err := s.solve(plan{trips: w.trips, blocks: 2, env: c.env, real: w.real, need: need})
 	if err != nil {
 		return nil, err
 	}
-	st := setting{model: r.model, roots: r.roots, weighted: w.weighted, comps: 2}
+	if w.real {
+		n := 0
+		for i := range c.a.Inputs {
+			v := c.a.Inputs[i].Value
+			k := 1
+			for ax := range c.a.Value(v).Shape {
+				d, _, _ := in.extent(c.a, v, ax)
+				k *= d
+			}
+			n += k
+		}
+		if n > maxReal {
+			return nil, &errTooLarge{}
+		}
+	}
+	st := setting{model: r.model, roots: r.roots, weighted: w.weighted, induct: w.induct, comps: 1}
 	var ev *evaluation
 	for {
 		ev, err = c.draw(in, st, 0)
@@ -185,28 +199,32 @@ func (c *check) tryWay(r reading, w way) (*mismatch, error) {
 	if err != nil {
 		return nil, err
 	}
-	tests := 2
-	for t := 0; ; t++ {
-		m, err := c.compare(ev)
-		if m != nil || err != nil {
-			return m, err
-		}
-		c.res.Tests = t + 1
-		if t+1 >= tests {
-			break
-		}
-		if ev, err = c.draw(in, st, t+1); err != nil {
+	if m, err := c.compare(ev); m != nil || err != nil {
+		return m, err
+	}
+	b, err := c.bound(in, st)
+	if err != nil {
+		return nil, err
+	}
+	tests, err := b.tests(c.opt)
+	if err != nil {
+		return nil, err
+	}
+	for t := 1; t < tests; t++ {
+		if ev, err = c.draw(in, st, t); err != nil {
 			return nil, err
 		}
+		if m, err := c.compare(ev); m != nil || err != nil {
+			return m, err
+		}
 	}
-	c.res.ErrorLog2 = math.Inf(-1)
-	c.note("%s", w.proof)
+	c.res.Tests = tests
+	c.res.ErrorLog2 = b.log2 * float64(tests)
+	if n := max(1, c.opt.Candidates); n > 1 {
+		c.res.ErrorLog2 += math.Log2(float64(n))
+	}
+	c.record(s, in, w, r, b, over, ev)
 	return nil, nil
-}
-
-// needs is the least number of columns of every axis: enough for the theorem on sizes.
-func (c *check) needs(s *sizing) map[int]int {
-	return map[int]int{}
 }
 
 // integerRange is the range of values that an integer or boolean input is drawn from.

@@ -593,7 +593,7 @@ func (e *engine[V]) product(a, b *tensor[V], ta, tb bool) (*tensor[V], error) {
 	if k != b.shape[bk] {
 		return nil, errShape
 	}
-	if e.weights != nil && k > 1 {
+	if e.weights != nil {
 		// A partial sum contracted with what is constant along it is the rest of the summation.
 		switch x, y := a.axes[ak], b.axes[bk]; {
 		case x.part && !y.part && y.cols == nil, y.part && !x.part && x.cols == nil:

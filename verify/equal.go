@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"math"
 	"sort"
 	"strings"
 
@@ -213,8 +212,6 @@ type evaluation struct {
 	space  *field.Space
 	outA   []*tensor[field.Value]
 	outB   []*tensor[field.Value]
-	accA   map[*ugraph.Graph][]*tensor[field.Value]
-	accB   map[*ugraph.Graph][]*tensor[field.Value]
 	undef  int
 	redraw int
 }
@@ -228,6 +225,7 @@ type setting struct {
 	roots    field.Roots
 	levels   uint64 // model H: ranks
 	weighted bool
+	induct   bool
 	comps    int
 }
 
@@ -242,6 +240,9 @@ func (c *check) draw(in *instance, st setting, test int) (*evaluation, error) {
 		sp := field.NewSpace(field.PoolChain(test, st.comps), st.comps, key, st.model, st.roots)
 		sp.OrderLevels = max(1, st.levels)
 		ev, err := evaluateBoth[field.Value](c, fieldAlgebra{sp}, in, st.weighted, fieldSource{sp})
+		if err == nil && st.induct {
+			err = c.induction(sp, ev, in, st)
+		}
 		var re *field.Redraw
 		if errors.As(err, &re) && try < limit {
 			continue
@@ -249,7 +250,7 @@ func (c *check) draw(in *instance, st setting, test int) (*evaluation, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &evaluation{space: sp, outA: ev.outA, outB: ev.outB, accA: ev.accA, accB: ev.accB, redraw: try}, nil
+		return &evaluation{space: sp, outA: ev.outA, outB: ev.outB, redraw: try}, nil
 	}
 }
 
@@ -397,7 +398,7 @@ func drawInput[V any](c *check, e *engine[V], i int, src source[V]) (*tensor[V],
 	if err := e.tick(elements(shape)); err != nil {
 		return nil, err
 	}
-	name := fmt.Sprintf("input %d", i)
+	name := inputName(i)
 	for k := range t.f {
 		t.f[k] = src.input(name, k)
 	}
@@ -409,6 +410,8 @@ func drawInput[V any](c *check, e *engine[V], i int, src source[V]) (*tensor[V],
 	}
 	return t, nil
 }
+
+func inputName(i int) string { return fmt.Sprintf("input %d", i) }
 
 // compare looks for an entry in which the outputs differ. Where the program is undefined nothing
 // is required (theory 1.6), unless everything is.
@@ -464,4 +467,7 @@ func (c *check) compare(ev *evaluation) (*mismatch, error) {
 	return nil, nil
 }
 
-func log2(x float64) float64 { return math.Log2(x) }
+func hashText(s string) string {
+	h := sha256.Sum256([]byte(s))
+	return string(h[:12])
+}

@@ -317,7 +317,7 @@ func (s *Space) Sqrt(a Value) Value {
 		}
 		m := &s.Chain.Pr[i]
 		r := m.Root(a.C[i])
-		if m.Mul(r, r) != a.C[i] {
+		if m.Mul(r, r) != a.C[i] && !s.Unconditioned {
 			return s.fail(&Redraw{"the argument of a square root is no square"})
 		}
 		v.C[i] = r

@@ -18,6 +18,8 @@ type Space struct {
 	Roots Roots
 	// OrderLevels is the number of ranks in model H's weak order (at least 1).
 	OrderLevels uint64
+	// Unconditioned lets algebraic roots of non-squares pass, to see which square classes occur.
+	Unconditioned bool
 
 	full           uint8
 	omega          [MaxComponents][]uint64 // 8 tables of 256 powers per component ≥ 1
@@ -98,6 +100,21 @@ func (s *Space) Lit(r *big.Rat) Value {
 		}
 	}
 	return v
+}
+
+// Prime is the field of component i.
+func (s *Space) Prime(i int) *Prime { return &s.Chain.Pr[i] }
+
+// Key identifies a value to opaque functions and sets: its residue in the highest component.
+func (s *Space) Key(v Value) uint64 { return s.key(&v) }
+
+// IsSet tells whether a value is a maximum of several arguments under model S.
+func (s *Space) IsSet(v Value) bool {
+	if v.Kind != Ord || v.Mask>>(s.N-1)&1 == 0 {
+		return false
+	}
+	_, ok := s.sets[v.C[s.N-1]]
+	return ok
 }
 
 // Int is the value of an integer literal.

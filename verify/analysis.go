@@ -1,0 +1,438 @@
+package verify
+
+import (
+	"github.com/morgana-ml/morgana/ugraph"
+	"github.com/morgana-ml/morgana/verify/field"
+)
+
+// dual is a value with what the error bounds need to know of it (theory 3.2): degrees of numerator
+// and denominator in inputs (x) and in exponentials (z), degrees in one block of inputs U, and the
+// derivatives along the analysis' directions in the component of exponents.
+type dual struct {
+	v              field.Value
+	nx, dx, nz, dz int32
+	nu, du         int32
+	d              int32 // derivative vector: offset into the arena, 0 for the zero vector
+}
+
+// analysis evaluates graphs over duals. It lists the arguments of all exponentials.
+type analysis struct {
+	fieldAlgebra
+	comp  int // the component of exponents
+	k     int // directions
+	arena []uint64
+	args  []dual           // distinct arguments of exponentials
+	seen  map[uint64]bool  // their keys
+	fresh map[uint64]int32 // derivative vectors of opaque values and maxima
+	dir   field.Key
+	block int // the only input that has derivatives, −1: all, and opaque values too
+	over  bool
+
+	hashed map[uint64]bool // what was hashed: opaque values, arguments of maxima
+}
+
+func newAnalysis(s *field.Space, comp, k, block int, dir field.Key) *analysis {
+	a := &analysis{fieldAlgebra: fieldAlgebra{s}, comp: comp, k: k, block: block, dir: dir, seen: map[uint64]bool{}, hashed: map[uint64]bool{}, fresh: map[uint64]int32{}}
+	a.arena = make([]uint64, k, 1<<16)
+	return a
+}
+
+func (a *analysis) vec(i int32) []uint64 { return a.arena[i : int(i)+a.k] }
+
+func (a *analysis) alloc() int32 {
+	n := len(a.arena)
+	if n > 1<<26 {
+		a.over = true
+		return 0
+	}
+	for range a.k {
+		a.arena = append(a.arena, 0)
+	}
+	return int32(n)
+}
+
+// combine is x·du + y·dv in the component of exponents.
+func (a *analysis) combine(x uint64, du int32, y uint64, dv int32) int32 {
+	if a.k == 0 || (du == 0 || x == 0) && (dv == 0 || y == 0) {
+		return 0
+	}
+	r := a.alloc()
+	if r == 0 {
+		return 0
+	}
+	p := a.s.Prime(a.comp)
+	o, u, v := a.vec(r), a.vec(du), a.vec(dv)
+	for i := range o {
+		o[i] = p.Add(p.Mul(x, u[i]), p.Mul(y, v[i]))
+	}
+	return r
+}
+
+func (a *analysis) one() uint64 { return a.s.Int(1).C[a.comp] }
+
+const maxDegree = 1 << 28
+
+func capped(n int32) int32 { return min(n, maxDegree) }
+
+func (a *analysis) constant(v field.Value) dual { return dual{v: v} }
+
+func (a *analysis) lit(n ugraph.Number) dual { return a.constant(a.fieldAlgebra.lit(n)) }
+func (a *analysis) integer(n int64) dual     { return a.constant(a.s.Int(n)) }
+
+// variable is a value that is a variable of its own: an input, an opaque value, a maximum.
+func (a *analysis) variable(v field.Value, key uint64, isBlock bool) dual {
+	x := dual{v: v, nx: 1}
+	if isBlock {
+		x.nu = 1
+	}
+	if a.k == 0 || a.block >= 0 && !isBlock {
+		return x
+	}
+	if d, ok := a.fresh[key]; ok {
+		x.d = d
+		return x
+	}
+	x.d = a.alloc()
+	if x.d != 0 {
+		p := a.s.Prime(a.comp)
+		o := a.vec(x.d)
+		for i := range o {
+			o[i] = a.dir.Word(key, uint64(i)) % p.P
+		}
+	}
+	a.fresh[key] = x.d
+	return x
+}
+
+// opaqueValue is the result of an opaque function of x.
+func (a *analysis) opaqueValue(v field.Value) dual {
+	if v.IsTag() {
+		return dual{v: v}
+	}
+	k := a.s.Key(v)
+	a.hashed[k] = true
+	return a.variable(v, k, false)
+}
+
+func (a *analysis) addDeg(x, y dual) dual {
+	return dual{
+		nx: capped(max(x.nx+y.dx, y.nx+x.dx)), dx: capped(x.dx + y.dx),
+		nz: capped(max(x.nz+y.dz, y.nz+x.dz)), dz: capped(x.dz + y.dz),
+		nu: capped(max(x.nu+y.du, y.nu+x.du)), du: capped(x.du + y.du),
+	}
+}
+
+func (a *analysis) mulDeg(x, y dual) dual {
+	return dual{nx: capped(x.nx + y.nx), dx: capped(x.dx + y.dx), nz: capped(x.nz + y.nz), dz: capped(x.dz + y.dz), nu: capped(x.nu + y.nu), du: capped(x.du + y.du)}
+}
+
+func inverse(x dual) dual {
+	return dual{nx: x.dx, dx: x.nx, nz: x.dz, dz: x.nz, nu: x.du, du: x.nu}
+}
+
+// isZero tells whether a value is an exact 0, of degree 0.
+func isZero(x dual) bool { return x.v.Kind == field.Ord && x.v.C == [field.MaxComponents]uint64{} }
+
+// epsilon is exp of a value in either form, with the bookkeeping of ε.
+func (a *analysis) epsilon(x dual) dual {
+	if x.v.Kind == field.LogOf {
+		x.v.Kind = field.Ord
+		return x
+	}
+	return a.exp(x)
+}
+
+func (a *analysis) add(x, y dual) dual {
+	v := a.s.Add(x.v, y.v)
+	if v.IsTag() {
+		return dual{v: v}
+	}
+	if v.Kind == field.LogOf {
+		p := a.mul(a.epsilon(x), a.epsilon(y))
+		p.v = v
+		return p
+	}
+	if isZero(x) && x.d == 0 {
+		return y
+	}
+	if isZero(y) && y.d == 0 {
+		return x
+	}
+	r := a.addDeg(x, y)
+	r.v = v
+	r.d = a.combine(a.one(), x.d, a.one(), y.d)
+	return r
+}
+
+func (a *analysis) sub(x, y dual) dual { return a.add(x, a.negate(y)) }
+
+func (a *analysis) negate(x dual) dual {
+	v := a.s.Neg(x.v)
+	if v.IsTag() {
+		return dual{v: v}
+	}
+	if v.Kind == field.LogOf {
+		r := inverse(x)
+		r.v = v
+		return r
+	}
+	d := x.d
+	if d != 0 {
+		d = a.combine(a.s.Prime(a.comp).Neg(a.one()), d, 0, 0)
+	}
+	// The negative of a maximum is still that maximum to other maxima: the value says so.
+	x.v, x.d = v, d
+	return x
+}
+
+func (a *analysis) mul(x, y dual) dual {
+	v := a.s.Mul(x.v, y.v)
+	if v.IsTag() {
+		return dual{v: v}
+	}
+	if isZero(x) || isZero(y) {
+		return dual{v: v}
+	}
+	if x.v.Kind == field.LogOf || y.v.Kind == field.LogOf {
+		if v.Kind == field.LogOf { // an integer multiple, at most 64
+			if x.v.Kind != field.LogOf {
+				x = y
+			}
+			return dual{v: v, nx: capped(64 * max(x.nx, x.dx)), dx: capped(64 * max(x.nx, x.dx)), nz: capped(64 * max(x.nz, x.dz)), dz: capped(64 * max(x.nz, x.dz)), nu: capped(64 * max(x.nu, x.du)), du: capped(64 * x.du)}
+		}
+		x, y = a.plain(x), a.plain(y)
+	}
+	r := a.mulDeg(x, y)
+	r.v = v
+	r.d = a.combine(y.v.C[a.comp], x.d, x.v.C[a.comp], y.d)
+	return r
+}
+
+func (a *analysis) plain(x dual) dual {
+	if x.v.Kind != field.LogOf {
+		return x
+	}
+	return a.opaqueValue(a.s.Plain(x.v))
+}
+
+func (a *analysis) div(x, y dual) dual {
+	v := a.s.Div(x.v, y.v)
+	if v.IsTag() {
+		return dual{v: v}
+	}
+	if x.v.IsTag() || y.v.IsTag() || isZero(x) {
+		return dual{v: v}
+	}
+	x, y = a.plain(x), a.plain(y)
+	r := a.mulDeg(x, inverse(y))
+	r.v = v
+	p := a.s.Prime(a.comp)
+	if yc := y.v.C[a.comp]; yc != 0 && (x.d != 0 || y.d != 0) {
+		inv := p.Inv(yc)
+		r.d = a.combine(inv, x.d, p.Neg(p.Mul(v.C[a.comp], inv)), y.d)
+	}
+	return r
+}
+
+func (a *analysis) weigh(w, x dual) dual {
+	if x.v.IsTag() {
+		return x
+	}
+	return a.mul(w, a.plain(x))
+}
+
+// exp records its argument; in the component of exponents an exponential is a constant, because it
+// depends on the draws of the components below.
+func (a *analysis) exp(x dual) dual {
+	v := a.s.Exp(x.v)
+	if v.IsTag() {
+		return dual{v: v}
+	}
+	if x.v.Kind != field.Ord {
+		if x.v.Kind == field.LogOf {
+			x.v = v
+			return x
+		}
+		return dual{v: v} // exp −∞
+	}
+	if isZero(x) {
+		return dual{v: v}
+	}
+	if x.v.Mask>>a.comp&1 != 0 {
+		k := x.v.C[a.comp]
+		if !a.seen[k] {
+			a.seen[k] = true
+			a.args = append(a.args, x)
+		}
+	}
+	return dual{v: v, nz: 1}
+}
+
+func (a *analysis) log(x dual) dual {
+	v := a.s.Log(x.v)
+	if v.IsTag() {
+		return dual{v: v}
+	}
+	x = a.plain(x)
+	x.v = v
+	a.hashed[a.s.Key(v)] = true
+	return x
+}
+
+func (a *analysis) sqrt(x dual) dual {
+	v := a.s.Sqrt(x.v)
+	if v.IsTag() || isZero(x) {
+		return dual{v: v}
+	}
+	if a.s.Roots == field.OpaqueRoots {
+		return a.opaqueValue(v)
+	}
+	x = a.plain(x)
+	r := dual{v: v, nx: x.nx, dx: x.dx, nz: x.nz, dz: x.dz, nu: 2 * x.nu, du: 2 * x.du}
+	if vc := v.C[a.comp]; vc != 0 && x.d != 0 {
+		p := a.s.Prime(a.comp)
+		r.d = a.combine(p.Inv(p.Add(vc, vc)), x.d, 0, 0)
+	}
+	return r
+}
+
+func (a *analysis) unary(op ugraph.Op, attrs ugraph.Attrs, x dual) dual {
+	if op == ugraph.OpNeg {
+		return a.negate(x)
+	}
+	return unaryFunction[dual](a, op, attrs, x)
+}
+
+func (a *analysis) opaque(name string, x dual) dual { return a.opaqueValue(a.s.Opaque(name, x.v)) }
+
+func (a *analysis) opaqueOdd(name string, x dual) dual {
+	return a.opaqueValue(a.s.OpaqueOdd(name, x.v))
+}
+
+func (a *analysis) pow(x dual, e ugraph.Number) dual { return powFunction[dual](a, x, e) }
+
+func (a *analysis) sinCos(x dual) (sin, cos dual) {
+	s, c := a.s.SinCos(x.v)
+	if s.IsTag() {
+		return dual{v: s}, dual{v: c}
+	}
+	// Both are quotients of degree 2 in t; as variables of their own they would be too free, so
+	// their derivatives are those of t, up to a factor that the directions absorb for the sine.
+	ds, dc := a.opaqueValue(s), a.opaqueValue(c)
+	ds.nx, ds.dx, dc.nx, dc.dx = 2, 2, 2, 2
+	return ds, dc
+}
+
+func (a *analysis) max(xs []dual) dual {
+	vs := make([]field.Value, len(xs))
+	for i, x := range xs {
+		vs[i] = x.v
+		if !x.v.IsTag() {
+			a.hashed[a.s.Key(x.v)] = true
+		}
+	}
+	v := a.s.Max(vs...)
+	if v.IsTag() {
+		return dual{v: v}
+	}
+	if a.s.IsSet(v) {
+		// Maxima are variables that may join a block U: arguments of exponentials have them linearly.
+		k := a.s.Key(v)
+		a.hashed[k] = true
+		return a.variable(v, k, a.block >= 0)
+	}
+	for _, x := range xs {
+		if x.v.Same(v) {
+			return x
+		}
+	}
+	return a.opaqueValue(v)
+}
+
+func (a *analysis) min(xs []dual) dual {
+	ns := make([]dual, len(xs))
+	for i, x := range xs {
+		ns[i] = a.negate(x)
+	}
+	return a.negate(a.max(ns))
+}
+
+func (a *analysis) cmp(x, y dual) (int, bool) { return a.s.Cmp(x.v, y.v) }
+
+func (a *analysis) dot(x []dual, sx int, y []dual, sy int, n int) dual {
+	ordinary := true
+	for i := range n {
+		ordinary = ordinary && x[i*sx].v.Kind == field.Ord && y[i*sy].v.Kind == field.Ord
+	}
+	if !ordinary {
+		r := a.mul(x[0], y[0])
+		for i := 1; i < n; i++ {
+			r = a.add(r, a.mul(x[i*sx], y[i*sy]))
+		}
+		return r
+	}
+	var r dual
+	any := false
+	v := a.s.Mul(x[0].v, y[0].v)
+	for i := range n {
+		p, q := &x[i*sx], &y[i*sy]
+		if i > 0 {
+			v = a.s.Add(v, a.s.Mul(p.v, q.v))
+		}
+		any = any || p.d != 0 || q.d != 0
+		if t := a.mulDeg(*p, *q); !isZero(*p) && !isZero(*q) {
+			r = a.addDeg(r, t)
+		}
+	}
+	r.v = v
+	if a.k == 0 || !any {
+		return r
+	}
+	if r.d = a.alloc(); r.d == 0 {
+		return r
+	}
+	p := a.s.Prime(a.comp)
+	o := a.vec(r.d)
+	for i := range n {
+		for _, t := range [2]struct {
+			by uint64
+			d  int32
+		}{{y[i*sy].v.C[a.comp], x[i*sx].d}, {x[i*sx].v.C[a.comp], y[i*sy].d}} {
+			if t.d == 0 || t.by == 0 {
+				continue
+			}
+			for j, u := range a.vec(t.d) {
+				o[j] = p.Add(o[j], p.Mul(t.by, u))
+			}
+		}
+	}
+	return r
+}
+
+func (a *analysis) narrow(to ugraph.DType, x dual) dual {
+	if to != ugraph.F8E4M3 {
+		return x
+	}
+	return a.opaqueValue(a.s.Opaque("cast to "+to.String(), x.v))
+}
+
+func (a *analysis) store(ugraph.DType, *tensor[dual]) {}
+
+func (a *analysis) invSqrt(n int64) dual { return invSqrtFunction[dual](a, n) }
+
+func (a *analysis) same(x, y dual) bool { return x.v.Same(y.v) }
+
+func (a *analysis) positive(x dual) dual {
+	x.v.Sign = 1
+	return x
+}
+
+// dualSource draws the same inputs as fieldSource, as variables.
+type dualSource struct{ a *analysis }
+
+func (s dualSource) input(name string, index int) dual {
+	v := fieldSource{s.a.s}.input(name, index)
+	return s.a.variable(v, s.a.s.Key(v), s.a.block >= 0 && name == inputName(s.a.block))
+}
+
+func (s dualSource) word(name string, index int) uint64 { return fieldSource{s.a.s}.word(name, index) }

@@ -1,0 +1,292 @@
+package verify
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+
+	"github.com/morgana-ml/morgana/ugraph"
+)
+
+// This file counts how many columns of each axis an instance needs (theory 4.2): R scalar
+// reductions, X scalar maxima and o output indices over the axis, where reductions that are spelled
+// alike in both graphs count once, and each counts once per column of the reduced axes it carries.
+
+// reductionUse is one reduction over one axis.
+type reductionUse struct {
+	axis    int
+	carried []int
+	max     bool
+	sig     string
+}
+
+// maxColumns bounds the columns of an axis; an axis that needs more is not proved at all sizes.
+const maxColumns = 96
+
+// axisOf maps a variable to the one of the whole axis that it is a tile of.
+func (s *sizing) axisOf() func(slot int) int {
+	up := map[int]int{}
+	parts := map[int]bool{}
+	for _, g := range s.order {
+		for _, c := range s.grids[g] {
+			parts[s.find(c.parts)] = true
+		}
+		if c, ok := s.loops[g]; ok {
+			parts[s.find(c.parts)] = true
+		}
+	}
+	for _, rel := range s.rels {
+		switch rel.kind {
+		case tiled:
+			up[s.find(rel.parts[0])] = s.find(rel.whole)
+		case product:
+			if len(rel.parts) == 2 && parts[s.find(rel.parts[0])] && !parts[s.find(rel.parts[1])] {
+				up[s.find(rel.parts[1])] = s.find(rel.whole)
+			}
+		}
+	}
+	return func(slot int) int {
+		r := s.find(slot)
+		for range 8 {
+			w, ok := up[r]
+			if !ok || w == r {
+				break
+			}
+			r = w
+		}
+		return r
+	}
+}
+
+// signatures spells every value of a graph as an expression over the program's inputs, the same for
+// tiles and whole tensors.
+func signatures(g *ugraph.Graph, inputs []string) []string {
+	sig := make([]string, len(g.Values))
+	for i, in := range g.Inputs {
+		sig[in.Value] = inputs[i]
+	}
+	for i := range g.Nodes {
+		n := &g.Nodes[i]
+		args := make([]string, len(n.Args))
+		for k, a := range n.Args {
+			args[k] = sig[a]
+		}
+		if n.Body != nil {
+			inner := signatures(n.Body, args)
+			for k, r := range n.Results {
+				sig[r] = inner[n.Body.Outputs[k].Value]
+			}
+			continue
+		}
+		for k, r := range n.Results {
+			switch n.Op {
+			case ugraph.OpLoad:
+				sig[r] = args[0]
+			case ugraph.OpMean:
+				sig[r] = hashText(fmt.Sprintf("mean %s %s(%s)", g.Values[n.Args[0]].Type, n.Attrs, args[0]))
+			default:
+				sig[r] = hashText(fmt.Sprintf("%s.%d{%s}(%s)", n.Op, k, n.Attrs, strings.Join(args, ",")))
+			}
+		}
+	}
+	return sig
+}
+
+// uses lists the reductions of a graph and of the graphs in it.
+func (s *sizing) uses(g *ugraph.Graph, sig []string, axisOf func(int) int, inputs []string) []reductionUse {
+	var out []reductionUse
+	for i := range g.Nodes {
+		n := &g.Nodes[i]
+		if n.Body != nil {
+			args := make([]string, len(n.Args))
+			for k, a := range n.Args {
+				args[k] = sig[a]
+			}
+			out = append(out, s.uses(n.Body, signatures(n.Body, args), axisOf, args)...)
+			continue
+		}
+		if len(n.Args) == 0 {
+			continue
+		}
+		x := n.Args[0]
+		rank := g.Values[x].Rank()
+		add := func(ax int, isMax bool, kind string, carried []int) {
+			u := reductionUse{axis: axisOf(s.slot(g, x, ax)), max: isMax, sig: kind + sig[n.Results[0]]}
+			for _, c := range carried {
+				u.carried = append(u.carried, axisOf(c))
+			}
+			out = append(out, u)
+		}
+		others := func(gone map[int]bool) []int {
+			var c []int
+			for ax := range rank {
+				if !gone[ax] {
+					c = append(c, s.slot(g, x, ax))
+				}
+			}
+			return c
+		}
+		result := func() []int {
+			var c []int
+			for ax := range g.Values[n.Results[0]].Shape {
+				c = append(c, s.slot(g, n.Results[0], ax))
+			}
+			return c
+		}
+		switch n.Op {
+		case ugraph.OpSum, ugraph.OpMean, ugraph.OpMax, ugraph.OpMin:
+			axes, _ := ugraph.ReduceAxes(n.Attrs, rank)
+			gone := map[int]bool{}
+			for _, a := range axes {
+				gone[a] = true
+			}
+			for _, a := range axes {
+				add(a, n.Op == ugraph.OpMax || n.Op == ugraph.OpMin, "", others(gone))
+				if n.Op == ugraph.OpMean {
+					add(a, false, "count", nil)
+				}
+			}
+		case ugraph.OpMatMul:
+			ak := rank - 1
+			if n.Attrs.Flag("transpose_a") {
+				ak = rank - 2
+			}
+			add(ak, false, "", result())
+		case ugraph.OpSoftmax, ugraph.OpLogSoftmax, ugraph.OpLogSumExp, ugraph.OpRMSNorm, ugraph.OpLayerNorm:
+			ax, _ := ugraph.NormalAxis(n.Attrs.Int("axis", -1), rank)
+			c := others(map[int]bool{ax: true})
+			add(ax, false, "sum", c)
+			switch n.Op {
+			case ugraph.OpRMSNorm:
+				add(ax, false, "count", nil)
+			case ugraph.OpLayerNorm:
+				add(ax, false, "mean", c)
+				add(ax, false, "count", nil)
+			default:
+				add(ax, true, "max", c)
+			}
+		case ugraph.OpAttention:
+			q := result()
+			keys := s.slot(g, n.Args[1], g.Values[n.Args[1]].Rank()-2)
+			add(rank-1, false, "scores", append(q[:len(q)-1:len(q)-1], keys))
+			for _, kind := range []string{"sum", "out", "max"} {
+				u := reductionUse{axis: axisOf(keys), max: kind == "max", sig: kind + sig[n.Results[0]]}
+				for _, c := range q {
+					u.carried = append(u.carried, axisOf(c))
+				}
+				out = append(out, u)
+			}
+		}
+	}
+	return out
+}
+
+// needs is the least number of columns of every axis, and the axes that would need more than the
+// limit.
+func (c *check) needs(s *sizing) (need map[int]int, over []int) {
+	axisOf := s.axisOf()
+	name := func(n int) []string {
+		out := make([]string, n)
+		for i := range out {
+			out[i] = fmt.Sprint("input ", i)
+		}
+		return out
+	}
+	inA := name(len(c.a.Inputs))
+	inB := make([]string, len(c.b.Inputs))
+	for j, i := range c.m.inputs {
+		inB[j] = inA[i]
+	}
+	us := s.uses(c.a, signatures(c.a, inA), axisOf, inA)
+	us = append(us, s.uses(c.b, signatures(c.b, inB), axisOf, inB)...)
+	seen := map[string]bool{}
+	var distinct []reductionUse
+	reduced := map[int]bool{}
+	for _, u := range us {
+		k := fmt.Sprint(u.axis, u.sig)
+		if !seen[k] {
+			seen[k] = true
+			distinct = append(distinct, u)
+		}
+		reduced[u.axis] = true
+	}
+	out := map[int]bool{}
+	for _, o := range c.a.Outputs {
+		for ax := range c.a.Value(o.Value).Shape {
+			out[axisOf(s.slot(c.a, o.Value, ax))] = true
+		}
+	}
+	looped := map[int]bool{} // axes that a loop cuts: as many columns before as in a trip
+	for _, g := range s.order {
+		if l, ok := s.loops[g]; ok {
+			for _, rel := range s.rels {
+				if rel.kind == product && len(rel.parts) == 2 && s.find(rel.parts[0]) == s.find(l.parts) ||
+					rel.kind == tiled && s.find(rel.parts[1]) == s.find(l.parts) {
+					looped[axisOf(rel.whole)] = true
+				}
+			}
+		}
+	}
+	need = map[int]int{}
+	var axes []int
+	for a := range reduced {
+		axes = append(axes, a)
+	}
+	sort.Ints(axes)
+	total := func(a int) int {
+		n := need[a]
+		if real, ok := s.realSize(a, c.env); ok && s.real[a].Symbols() == nil {
+			n = min(n, real)
+		}
+		return max(n, 1)
+	}
+	overs := map[int]bool{}
+	for round := 0; round <= len(axes); round++ {
+		changed := false
+		for _, a := range axes {
+			n := 0
+			if out[a] {
+				n++
+			}
+			for _, u := range distinct {
+				if u.axis != a {
+					continue
+				}
+				k := 1
+				for _, q := range u.carried {
+					if reduced[q] && q != a {
+						k *= total(q)
+					}
+					if q == a && round == 0 {
+						overs[a] = true // a reduction over the axis that carries another index of it
+					}
+				}
+				n += k
+				if n > maxColumns {
+					break
+				}
+			}
+			if looped[a] {
+				n *= 2
+			}
+			if n > maxColumns {
+				n = maxColumns
+				if real, ok := s.realSize(a, c.env); !ok || len(s.real[a].Symbols()) > 0 || real > maxColumns {
+					overs[a] = true
+				}
+			}
+			if n > need[a] {
+				need[a], changed = n, true
+			}
+		}
+		if !changed {
+			break
+		}
+	}
+	for _, a := range axes {
+		if overs[a] {
+			over = append(over, a)
+		}
+	}
+	return need, over
+}

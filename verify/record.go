@@ -1,0 +1,63 @@
+package verify
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+
+	"github.com/morgana-ml/morgana/verify/field"
+)
+
+// record writes down, in plain words, what was checked and what was not.
+func (c *check) record(s *sizing, in *instance, w way, r reading, b *bound, over []int, ev *evaluation) {
+	switch {
+	case w.real:
+		c.note("direct: both graphs were evaluated as written at their real size")
+	default:
+		c.note("direct: both graphs were evaluated as written, tile by tile, on a small instance with the same cuts")
+	}
+	if w.weighted {
+		c.note("algebra: every reduced axis carries free weights that add up to its extent, so a number in the place of an extent is compared at the real size")
+		if len(over) > 0 {
+			c.note("%d axes need more columns than the instance has: not proved at all sizes", len(over))
+		}
+	}
+	if w.induct {
+		c.note("loops: by induction on trips, two trips leave every accumulator as one trip over both tiles does")
+	} else if w.weighted && w.trips == 0 {
+		c.note("loops: run with the real number of trips")
+	}
+	var pins []string
+	seen := map[string]bool{}
+	for _, why := range s.pinned {
+		if !seen[why] {
+			seen[why] = true
+			pins = append(pins, why)
+		}
+	}
+	sort.Strings(pins)
+	if len(pins) > 0 && !w.real {
+		c.note("some axes keep their real size: %s", strings.Join(pins, ", "))
+	}
+	if len(s.iota) > 0 {
+		c.note("positions are used: masks are proved at the sizes of the instance")
+	}
+	if b.terms > 0 {
+		affine := "no input makes them affine"
+		if b.block >= 0 {
+			affine = fmt.Sprintf("affine in input %s", c.a.Value(c.a.Inputs[b.block].Value).Name)
+		}
+		c.note("bound 3.2: %d exponents of rank %d, C = %.0f, %s", b.terms, b.rank, b.c, affine)
+	}
+	c.note("error of one test 2^%.1f, model %s of the maximum, %s square roots", b.log2, r.model, rootsText(r.roots, b))
+	if ev.undef > 0 {
+		c.note("%d entries of outputs are undefined in the program and were not compared", ev.undef)
+	}
+}
+
+func rootsText(r field.Roots, b *bound) string {
+	if r == field.AlgebraicRoots {
+		return fmt.Sprintf("%d algebraic", b.roots)
+	}
+	return "opaque"
+}
