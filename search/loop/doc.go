@@ -14,8 +14,8 @@
 // becomes an accumulator of h_i, and g_i is multiplied after the loop; where g_i holds an
 // exponential, exp(E(r)), that factor stays in the loop at the running r, so that it bounds the
 // term, and the accumulator is rescaled in each trip by exp(E(r_new) - E(r_old)). The online softmax, its masks, norms
-// taken out of a product, logsumexp and entropy are all this one rule. Package law_test checks the
-// separation against the rank of a matrix of evaluations in a field, which knows no rule.
+// taken out of a product, logsumexp and entropy are all this one rule. Rank, the
+// rank of a matrix of evaluations in a field, knows no rule: tests hold the law against it.
 //
 // # Rationale
 //

@@ -45,6 +45,18 @@ type merger struct {
 	inputs  map[int]int
 	partial map[int]int // accumulator step -> node that loads its partials
 	memo    map[slot]int
+	known   map[string]int // nodes by content
+}
+
+// add appends a node unless the DAG has it.
+func (g *merger) add(n expr.Node) int {
+	key := nodeKey(n)
+	if i, ok := g.known[key]; ok {
+		return i
+	}
+	i := g.m.Add(n)
+	g.known[key] = i
+	return i
 }
 
 // Merge returns the form of the kernel that joins the partials of a loop axis that a grid dimension
@@ -58,7 +70,7 @@ func (f *Form) Merge(tile int64) (form *Form, sources []int, err error) {
 	m := &expr.DAG{Name: d.Name + "_merge", Symbols: d.Symbols, Axes: append([]expr.Axis{}, d.Axes...)}
 	loop := d.Axes[f.Loop]
 	m.Axes = append(m.Axes, expr.Axis{Name: loop.Name + "_parts", Extent: loop.Extent.CeilDiv(tile)})
-	g := &merger{f: f, m: m, axis: len(m.Axes) - 1, inputs: map[int]int{}, partial: map[int]int{}, memo: map[slot]int{}}
+	g := &merger{f: f, m: m, axis: len(m.Axes) - 1, inputs: map[int]int{}, partial: map[int]int{}, memo: map[slot]int{}, known: map[string]int{}}
 	for i, acc := range f.partials() {
 		axes := append([]int{g.axis}, f.partialAxes(acc)...)
 		m.Inputs = append(m.Inputs, expr.Input{Name: fmt.Sprintf("partial%d", i), DType: f.Steps[acc].DType, Axes: axes})
@@ -124,7 +136,7 @@ func (g *merger) newValue(v int, m mode) (int, error) {
 			g.m.Inputs = append(g.m.Inputs, l.d.Inputs[n.Input])
 		}
 		n.Input = in
-		return g.m.Add(n), nil
+		return g.add(n), nil
 	case l.on(n.Over):
 		return g.reduction(v, m)
 	}
@@ -137,11 +149,11 @@ func (g *merger) newValue(v int, m mode) (int, error) {
 		args[i] = x
 	}
 	n.Args = args
-	return g.m.Add(n), nil
+	return g.add(n), nil
 }
 
 func (g *merger) op(op ugraph.Op, dt ugraph.DType, args ...int) int {
-	return g.m.Add(expr.Node{Op: op, Args: args, DType: dt})
+	return g.add(expr.Node{Op: op, Args: args, DType: dt})
 }
 
 func (g *merger) reduction(v int, m mode) (int, error) {
@@ -190,7 +202,7 @@ func (g *merger) part(t part, m mode, dt ugraph.DType) (int, error) {
 		}
 	}
 	if s < 0 {
-		s = g.m.Add(expr.Node{Op: ugraph.OpConst, Value: ugraph.Int(1), DType: dt})
+		s = g.add(expr.Node{Op: ugraph.OpConst, Value: ugraph.Int(1), DType: dt})
 	}
 	for _, x := range t.den {
 		v, err := g.value(x, m)
@@ -214,7 +226,7 @@ func (g *merger) accumulator(t part, m mode, dt ugraph.DType) (int, error) {
 		if kind == "min" {
 			op = ugraph.OpMin
 		}
-		return g.m.Add(expr.Node{Op: op, Args: []int{raw}, Over: over, DType: dt}), nil
+		return g.add(expr.Node{Op: op, Args: []int{raw}, Over: over, DType: dt}), nil
 	}
 	arg := -1
 	add := func(r int, plus, minus mode) error {
@@ -246,5 +258,5 @@ func (g *merger) accumulator(t part, m mode, dt ugraph.DType) (int, error) {
 	if arg >= 0 {
 		raw = g.op(ugraph.OpMul, dt, raw, g.op(ugraph.OpExp, dt, arg))
 	}
-	return g.m.Add(expr.Node{Op: ugraph.OpSum, Args: []int{raw}, Over: over, DType: dt}), nil
+	return g.add(expr.Node{Op: ugraph.OpSum, Args: []int{raw}, Over: over, DType: dt}), nil
 }

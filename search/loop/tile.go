@@ -227,8 +227,8 @@ func (e *emitter) permute(t tile, order, want []int) tile {
 }
 
 // reshape gives t another shape, inserting and removing units. Where a tile of extent 1 stands
-// beside a unit, a reshape could take the one for the other; then the units are removed by a sum over
-// them, and new ones come from a broadcast.
+// beside a unit, a reshape could take the one for the other; then the units are moved by a
+// transposition, or removed by a sum over them and made anew by a broadcast.
 func (e *emitter) reshape(t tile, shape []ugraph.Dim, dims []int) tile {
 	attrs := ugraph.Attrs{ugraph.DimsAttr("shape", shape...)}
 	from := e.k.Type(t.id)
@@ -244,6 +244,9 @@ func (e *emitter) reshape(t tile, shape []ugraph.Dim, dims []int) tile {
 		if same {
 			return tile{e.k.Op(ugraph.OpReshape, attrs, t.id), dims}
 		}
+	}
+	if len(dims) == len(t.dims) && count(dims, unit) == count(t.dims, unit) {
+		return e.permute(t, t.axes(), dims)
 	}
 	id := t.id
 	var gone []int64
