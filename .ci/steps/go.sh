@@ -1,0 +1,62 @@
+# Steps on the Go code. Sourced by .ci/run; each function is one step.
+
+check_gofmt() {
+	local bad
+	bad=$(git ls-files '*.go' | grep -v /testdata/ | xargs gofmt -l)
+	[ -z "$bad" ] || { echo "not formatted (gofmt -w):"; echo "$bad"; return 1; }
+}
+
+# test_command is the first command of the README that runs the tests.
+test_command() { sed -n 's/^\$ \(go test .*\)/\1/p' "$repo/README.md" 2>/dev/null | head -n 1; }
+
+run_test_command() {
+	local c
+	c=$(test_command)
+	[ -n "$c" ] || { echo "README.md has no line \"\$ go test …\""; return 1; }
+	eval "$c"
+}
+
+# The corpus lies outside the repository; the tests that read it want its folder in MORGANA_CORPUS.
+run_corpus() {
+	local dir
+	dir=$(cd "$repo/../shared/corpus" 2>/dev/null && pwd) || { echo "there is no ../shared/corpus"; return 77; }
+	MORGANA_CORPUS="$dir" go test $(packages_with MORGANA_CORPUS)
+}
+
+# packages_with PATTERN: the packages that have it in a Go file.
+packages_with() {
+	git ls-files '*.go' | grep -v /testdata/ | xargs grep -lE "$1" | xargs -n 1 dirname | sort -u | sed 's|^|./|'
+}
+
+# The race detector needs cgo and a C compiler, which nothing else here does.
+run_race() {
+	local short=-short
+	[ "$full" = 1 ] && short=
+	command -v gcc >/dev/null || apt_install gcc libc6-dev || { echo "no gcc, which -race needs"; return 77; }
+	CGO_ENABLED=1 go test -race $short $(packages_with 'errgroup|go func|sync\.(WaitGroup|Mutex|Pool)|t\.Parallel')
+}
+
+# Each fuzz target for a few seconds, from its committed corpus.
+run_fuzz() {
+	local seconds=5 file name n=0 bad=0
+	[ "$full" = 1 ] && seconds=20
+	while IFS=: read -r file name; do
+		n=$((n + 1))
+		echo "== $name in $file"
+		go test -run '^$' -fuzz "^$name\$" -fuzztime "${seconds}s" "./$(dirname "$file")" || bad=1
+	done < <(git ls-files '*_test.go' | xargs grep -oE '^func Fuzz[A-Za-z0-9_]*' | sed 's/func //')
+	[ $n -gt 0 ] || { echo "no fuzz targets found"; return 1; }
+	return $bad
+}
+
+# The plain-Go twins of the SIMD kernels pass the same tests.
+run_portable() { MORGANA_CPU=generic go test -short ./runtime/...; }
+
+# One foreign platform is vetted, tests included; --full vets all.
+build_for() {
+	export GOOS=${1%/*} GOARCH=${1#*/} CGO_ENABLED=0
+	go build ./... || return 1
+	if [ "$full" = 1 ] || [ "$1" = windows/arm64 ]; then go vet ./...; fi
+}
+
+export -f check_gofmt test_command run_test_command run_corpus packages_with run_race run_fuzz run_portable build_for
