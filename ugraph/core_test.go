@@ -54,6 +54,13 @@ func TestDim(t *testing.T) {
 			t.Errorf("got %s, want %s", c.got, c.want)
 		}
 	}
+	square := s.Add(u).Add(D(1))
+	for range 40 {
+		square = square.Mul(square)
+	}
+	if square != Overflow {
+		t.Errorf("(S + T + 1)^(2^40) is %.80s", square)
+	}
 	if s.Add(u) != u.Add(s) {
 		t.Error("S + T and T + S are not ==")
 	}

@@ -18,8 +18,16 @@ type Dim struct {
 	p *poly // interned non-constant part, nil for numbers
 }
 
-// Overflow is the result of arithmetic beyond int64. It is sticky.
+// Overflow is the result of arithmetic beyond int64, and of polynomials beyond the limits below, which
+// no shape needs and which would let a short text ask for endless work. It is sticky.
 var Overflow = Dim{c: math.MinInt64}
+
+const (
+	maxDegree = 32  // factors of a term
+	maxTerms  = 256 // terms of a polynomial
+
+	maxAtomText = 4096 // bytes of the text of what a ceil divides
+)
 
 type poly struct {
 	terms []term // sorted by key, coefficients not 0
@@ -81,6 +89,9 @@ func makeDim(c int64, terms []term) Dim {
 	out = out[:n]
 	if n == 0 {
 		return Dim{c: c}
+	}
+	if n > maxTerms {
+		return Overflow
 	}
 	sort.Slice(out, func(i, j int) bool {
 		if len(out[i].atoms) != len(out[j].atoms) {
@@ -196,6 +207,9 @@ func (d Dim) Mul(e Dim) Dim {
 	if d.p == nil && e.p == nil {
 		return Dim{c: c}
 	}
+	if len(d.terms())*len(e.terms()) > maxTerms*maxTerms/4 {
+		return Overflow
+	}
 	var ts []term
 	scale := func(p []term, by int64) bool {
 		for _, t := range p {
@@ -214,6 +228,9 @@ func (d Dim) Mul(e Dim) Dim {
 		for _, b := range e.terms() {
 			v, ok := mulInt(a.coef, b.coef)
 			if !ok {
+				return Overflow
+			}
+			if len(a.atoms)+len(b.atoms) > maxDegree {
 				return Overflow
 			}
 			atoms := append(append([]atom{}, a.atoms...), b.atoms...)
@@ -238,6 +255,9 @@ func (d Dim) CeilDiv(n int64) Dim {
 			q++
 		}
 		return D(q)
+	}
+	if len(d.p.text) > maxAtomText {
+		return Overflow
 	}
 	return makeDim(0, []term{{1, []atom{{num: d, den: n}}}})
 }

@@ -355,21 +355,14 @@ func (b *builder) dim(s *sum) (ugraph.Dim, bool) {
 		ok = ok && good
 	}
 	if ok && d == ugraph.Overflow {
-		b.errorf(s.Pos, "dimension beyond 2^63")
+		b.errorf(s.Pos, "dimension beyond 2^63, or a polynomial of too many terms")
 		return d, false
 	}
 	return d, ok
 }
 
-// maxTerms bounds the degree of a dimension's polynomial: each * may multiply the number of terms.
-const maxTerms = 8
-
 func (b *builder) product(p *product) (ugraph.Dim, bool) {
 	d, ok := b.factor(p.First)
-	if len(p.Rest) >= maxTerms {
-		b.errorf(p.First.Pos, "a dimension of more than %d factors", maxTerms)
-		return d, false
-	}
 	for _, s := range p.Rest {
 		e, good := b.factor(s.Factor)
 		if s.Op == "/" {
@@ -406,10 +399,6 @@ func (b *builder) factorAbs(f *factor) (ugraph.Dim, bool) {
 		}
 		return d.CeilDiv(n), true
 	case f.Paren != nil:
-		if len(f.Paren.Rest) >= maxTerms {
-			b.errorf(f.Pos, "a sum of more than %d terms in parentheses", maxTerms)
-			return ugraph.D(1), false
-		}
 		return b.dim(f.Paren)
 	}
 	if _, ok := b.top().g.Symbol(f.Word); !ok {
