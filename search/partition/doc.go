@@ -1,0 +1,30 @@
+// Package partition cuts a program into groups that one kernel can hold each, so that the predicted time
+// is least.
+//
+//	DAG ──condense──▶ cells ──A* over ideals──▶ groups ──schedule, top K──▶ Plan ──Emit──▶ μGraph
+//	                     │         ▲
+//	                     └ group ──┘ lower bound first, its exact price (Forms, schedule.Best) when needed
+//
+// An ideal is a set of cells that holds all operands of its members; a group is the difference of two
+// ideals, so a partition is a path of ideals from nothing to everything and its kernels run in the path's
+// order. The search is A* on that graph. An edge is first entered at its lower bound, launch plus the
+// greater of compulsory bytes and contractions' flops, and priced exactly only when it comes out of the
+// queue; what remains is bounded as if one kernel could hold it. Both bounds are admissible and
+// the second is consistent, so the path found is the optimum over all partitions into groups within the
+// limits. With several sizes a group's price is the geometric mean over the sizes; the sum over groups is
+// at most the geometric mean of the sums.
+//
+// A window for package algebra is the whole program where it is small, else each group, then the union
+// of each two neighbours. Splice puts the plan of a rewritten window in the place of its groups.
+//
+// # Rationale
+//
+// Why limits on operators and none on inputs? Time grows with the number of groups, which is exponential
+// in their operators; the number of tensors that a kernel reads costs nothing here.
+//
+// Why cells? In a large program the cut between an operator and an elementwise one of the same axes that
+// alone reads it gains nothing: the same tensor is cut after it. Small programs are not condensed.
+//
+// Why segments? Beyond 48 cells ideals are too many. The program is then cut in topological order into
+// segments that are solved one by one; a border between segments is a border between kernels.
+package partition

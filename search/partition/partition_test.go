@@ -1,0 +1,318 @@
+package partition
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/morgana-ml/morgana/search/cost"
+	"github.com/morgana-ml/morgana/search/expr"
+	"github.com/morgana-ml/morgana/search/target"
+	"github.com/morgana-ml/morgana/ugraph"
+	"github.com/morgana-ml/morgana/ugraph/library"
+	"github.com/morgana-ml/morgana/ugraph/text"
+)
+
+func parse(t testing.TB, name, src string) *ugraph.Graph {
+	t.Helper()
+	gs, err := text.Parse(name, []byte(src))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return gs[0]
+}
+
+func lift(t testing.TB, g *ugraph.Graph) *expr.DAG {
+	t.Helper()
+	g, err := library.Expand(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := expr.Lift(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func avx2(t testing.TB) *target.Row {
+	r, err := target.ByName("cpu:avx2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &r
+}
+
+func sizesFor(d *expr.DAG) []ugraph.Env {
+	env := ugraph.Env{}
+	for _, s := range d.Symbols {
+		env[s.Name] = s.At(s.Hi / 8)
+	}
+	return []ugraph.Env{env}
+}
+
+// The number of kernels that each embedded program is partitioned into, without any rewriting.
+func TestPrograms(t *testing.T) {
+	most := map[string]int{"rmsnorm_linear": 1, "gated_mlp": 1, "lora": 1, "layer_norm": 1, "softmax_wide": 1, "ntrans": 1, "tiny": 1,
+		"gqa": 2, "mqa": 2, "mha": 2, "qknorm_gqa": 2, "qvnorm_gqa": 2, "attention_decode": 2, "moe": 2, "mlp_decode": 2}
+	paths, err := filepath.Glob("../../models/programs/*.ug")
+	if err != nil || len(paths) < len(most) {
+		t.Fatalf("%d programs: %v", len(paths), err)
+	}
+	row := avx2(t)
+	for _, path := range paths {
+		name := strings.TrimSuffix(filepath.Base(path), ".ug")
+		src, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := parse(t, path, string(src))
+		d := lift(t, g)
+		sizes := sizesFor(d)
+		start := time.Now()
+		p, err := Best(context.Background(), d, row, Options{Sizes: sizes, Top: 3})
+		took := time.Since(start)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		base, err := cost.Graph(g, sizes[0], row)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var kernels int
+		for _, pick := range p.Picks(3) {
+			u, err := p.Emit(pick)
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+				continue
+			}
+			r, err := cost.Graph(u, sizes[0], row)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if kernels == 0 {
+				kernels = r.Launches
+				t.Logf("%-16s %v: %d kernels, %.1f µs; plain %d kernels, %.1f µs; bytes %.0f of %.0f; %+v", name, took.Round(time.Millisecond),
+					r.Launches, p.US, base.Launches, base.US, r.Bytes, base.Bytes, p.Stats)
+			}
+			for i, o := range u.Outputs {
+				if want := g.Values[g.Outputs[i].Value].Type; o.Name != g.Outputs[i].Name || !u.Values[o.Value].Type.Equal(want) {
+					t.Errorf("%s: output %s is %s, want %s", name, o.Name, u.Values[o.Value].Type, want)
+				}
+			}
+		}
+		if want, ok := most[name]; ok && kernels > want {
+			t.Errorf("%s: %d kernels, want at most %d", name, kernels, want)
+		}
+		if p.US > base.US {
+			t.Errorf("%s: predicted %.1f µs, operator by operator %.1f", name, p.US, base.US)
+		}
+	}
+}
+
+const decoder = `
+program decoder(
+    x: f32[8, 512], g1: const f32[512], Wq: const f32[512, 512], Wk: const f32[512, 512], Wv: const f32[512, 512],
+    K: f32[1024, 512], V: f32[1024, 512], Wo: const f32[512, 512], g2: const f32[512],
+    Wg: const f32[512, 1536], Wu: const f32[512, 1536], Wd: const f32[1536, 512],
+) -> (y, k, v) {
+    h = rms_norm(x, g1)
+    q = h @ Wq
+    k = h @ Wk
+    v = h @ Wv
+    p = softmax(matmul(q, K, transpose_b=true) * 0.044)
+    a = (p @ V) @ Wo + x
+    b = rms_norm(a, g2)
+    y = (silu(b @ Wg) * (b @ Wu)) @ Wd + a
+}
+`
+
+// A decoder layer is partitioned into several kernels, the same each time, and emitted with its interface.
+func TestDecoderLayer(t *testing.T) {
+	row := avx2(t)
+	d := lift(t, parse(t, "decoder.ug", decoder))
+	start := time.Now()
+	p, err := Best(context.Background(), d, row, Options{Top: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d operators, %v: %d groups, %.1f µs, %+v", d.Operators(), time.Since(start).Round(time.Millisecond), len(p.Groups), p.US, p.Stats)
+	for _, g := range p.Groups {
+		t.Logf("group of %d operators, %.1f µs:\n%s", g.DAG.Operators(), g.US(), g.DAG)
+	}
+	if len(p.Groups) < 3 || len(p.Groups) > 8 {
+		t.Errorf("%d groups", len(p.Groups))
+	}
+	u, err := p.Emit(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q, err := Best(context.Background(), d, row, Options{Top: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := q.Emit(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ugraph.Hash(u) != ugraph.Hash(again) || p.Stats != q.Stats {
+		t.Errorf("two runs differ: %+v, %+v", p.Stats, q.Stats)
+	}
+	if n := len(p.Windows()); n < 2*len(p.Groups)-2 {
+		t.Errorf("%d windows of %d groups", n, len(p.Groups))
+	}
+}
+
+// The path found costs no more than any partition of a small program into groups.
+func TestBestIsOptimal(t *testing.T) {
+	row := avx2(t)
+	d := lift(t, parse(t, "p.ug", `program p(X: f32[64, 300], W: const f32[300, 200], U: const f32[200, 500]) -> (Y, Z) {
+    H = silu(rms_norm(X) @ W)
+    Y = H @ U
+    Z = sum(H, axis=-1)
+}`))
+	p, err := Best(context.Background(), d, row, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &search{ctx: context.Background(), d: d, row: row, opt: Options{Sizes: []ugraph.Env{{}}, MaxOperators: 16, MaxContractions: 4},
+		naming: newNaming(d, ""), memo: map[cellSet]float64{}, failed: map[cellSet]float64{}}
+	if err := s.measure(); err != nil {
+		t.Fatal(err)
+	}
+	s.prepare(cellsOf(d, work(d), false, 16))
+	memo := map[cellSet]float64{s.all: 0}
+	groups := 0
+	var rest func(from cellSet) float64
+	rest = func(from cellSet) float64 {
+		if us, ok := memo[from]; ok {
+			return us
+		}
+		best := 1e300
+		s.groups(from, func(to cellSet) {
+			us, err := s.price(to&^from, 1e300)
+			if err != nil {
+				t.Fatal(err)
+			}
+			groups++
+			if b := s.bound(to &^ from); b > us {
+				t.Errorf("bound %.3f µs of %v above its price %.3f", b, s.nodes(to&^from), us)
+			}
+			best = min(best, us+rest(to))
+		})
+		memo[from] = best
+		return best
+	}
+	if want := rest(0); p.US > want*1.005 {
+		t.Errorf("found %.3f µs, best of %d groups %.3f", p.US, groups, want)
+	}
+	if groups < 50 {
+		t.Errorf("only %d groups", groups)
+	}
+}
+
+// A window's own plan takes the place of its groups.
+func TestSplice(t *testing.T) {
+	row := avx2(t)
+	d := lift(t, parse(t, "decoder.ug", decoder))
+	p, err := Best(context.Background(), d, row, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, groups := range p.Windows() {
+		w, inner, err := p.Window(groups)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sub, err := Best(context.Background(), w, row, Options{Prefix: "w_", Inner: inner})
+		if err != nil {
+			t.Fatal(err)
+		}
+		q, err := p.Splice(groups, sub)
+		if err != nil {
+			t.Fatal(err)
+		}
+		u, err := q.Emit(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(u.Outputs) != 3 || q.US > p.US*1.01 {
+			t.Errorf("window %v: %d outputs, %.1f µs, was %.1f", groups, len(u.Outputs), q.US, p.US)
+		}
+	}
+}
+
+// Outputs that are inputs or constants need no kernel; limits and contexts are obeyed.
+func TestBorders(t *testing.T) {
+	row := avx2(t)
+	d := lift(t, parse(t, "p.ug", `program p(X: f32[1, 20, 30]) -> (Y, Z, C) {
+    Y = exp(X) + 1
+    Z = transpose(X, perm=[2, 0, 1])
+    C = broadcast(cast(iota(n=30), to=f32), shape=[30])
+}`))
+	p, err := Best(context.Background(), d, row, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := p.Emit(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := u.Values[u.Outputs[1].Value].Type.String(); got != "f32[30, 1, 20]" {
+		t.Errorf("Z is %s", got)
+	}
+	if got := u.Values[u.Outputs[0].Value].Type.String(); got != "f32[1, 20, 30]" {
+		t.Errorf("Y is %s", got)
+	}
+	var none *ErrNoPlan
+	if _, err := Best(context.Background(), d, row, Options{Below: 0.001}); !errors.As(err, &none) {
+		t.Errorf("below a nanosecond: %v", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := Best(ctx, d, row, Options{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+	if _, err := p.Emit([]int{99}); err == nil {
+		t.Error("a choice that does not exist gave no error")
+	}
+}
+
+// A long program is cut into segments.
+func TestSegments(t *testing.T) {
+	row := avx2(t)
+	var b strings.Builder
+	b.WriteString("program long(X: f32[32, 64]) -> (Y) {\n    H0 = X\n")
+	for i := range 120 {
+		b.WriteString("    H" + strconv.Itoa(i+1) + " = exp(H" + strconv.Itoa(i) + ") / sum(H" + strconv.Itoa(i) + ", axis=" + strconv.Itoa(i%2) + ", keepdims=true)\n")
+	}
+	b.WriteString("    Y = H120 * 2\n}\n")
+	d := lift(t, parse(t, "long.ug", b.String()))
+	start := time.Now()
+	p, err := Best(context.Background(), d, row, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d operators, %v, %d groups, %+v", d.Operators(), time.Since(start).Round(time.Millisecond), len(p.Groups), p.Stats)
+	if _, err := p.Emit(nil); err != nil {
+		t.Fatal(err)
+	}
+	seen := map[int]bool{}
+	for _, g := range p.Groups {
+		for _, n := range g.Nodes {
+			if seen[n] {
+				t.Fatalf("node %d is in two groups", n)
+			}
+			seen[n] = true
+		}
+	}
+	if len(seen) != len(work(d)) {
+		t.Errorf("%d nodes in groups, %d in the program", len(seen), len(work(d)))
+	}
+}

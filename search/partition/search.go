@@ -1,0 +1,519 @@
+package partition
+
+import (
+	"container/heap"
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/morgana-ml/morgana/search/cost"
+	"github.com/morgana-ml/morgana/search/expr"
+	"github.com/morgana-ml/morgana/search/loop"
+	"github.com/morgana-ml/morgana/search/schedule"
+	"github.com/morgana-ml/morgana/search/target"
+	"github.com/morgana-ml/morgana/ugraph"
+)
+
+// Options says for what to partition. Zero limits are the defaults.
+type Options struct {
+	Sizes           []ugraph.Env // values of the symbols to tune at; nil: one without symbols
+	Top             int          // choices of each group, of different shapes of grid; 0: 1
+	MaxOperators    int          // in a group; 0: 16
+	MaxContractions int          // in a group; 0: 4
+	// Below is a time in microseconds that the plan must beat to be of interest; 0: none.
+	Below float64
+	// Prefix begins the names of intermediate tensors: plans that are to be spliced need their own.
+	Prefix string
+	// ProgramBytes has, by size, the bytes of the inputs and outputs of the program that d is a window
+	// of, and Inner the names of d's inputs and outputs that lie within it.
+	ProgramBytes []float64
+	Inner        []string
+}
+
+// Limits of one segment: beyond them the program is cut in topological order first.
+const (
+	maxCells     = 48
+	maxIdeals    = 20000
+	condenseFrom = 24 // operators
+)
+
+// ErrNoPlan says that no partition within the limits has a schedule that fits, or none below Options.Below.
+type ErrNoPlan struct {
+	Program string
+	Below   float64
+}
+
+func (e *ErrNoPlan) Error() string {
+	if e.Below > 0 {
+		return fmt.Sprintf("%s: no partition is predicted below %.1f µs", e.Program, e.Below)
+	}
+	return fmt.Sprintf("%s: no partition into kernels fits the target", e.Program)
+}
+
+// Best returns the plan of least predicted time. Errors: *ErrNoPlan, that of a cancelled context, and a
+// symbol without a value.
+func Best(ctx context.Context, d *expr.DAG, row *target.Row, opt Options) (*Plan, error) {
+	if opt.Sizes == nil {
+		opt.Sizes = []ugraph.Env{{}}
+	}
+	if opt.MaxOperators == 0 {
+		opt.MaxOperators = 16
+	}
+	if opt.MaxContractions == 0 {
+		opt.MaxContractions = 4
+	}
+	p := &Plan{DAG: d, prefix: opt.Prefix, inner: opt.Inner}
+	s := &search{ctx: ctx, d: d, row: row, opt: opt, naming: newNaming(d, opt.Prefix), memo: map[cellSet]float64{}, failed: map[cellSet]float64{}}
+	if err := s.measure(); err != nil {
+		return nil, err
+	}
+	nodes := work(d)
+	cells := cellsOf(d, nodes, len(nodes) > condenseFrom, opt.MaxOperators)
+	for length := maxCells; len(cells) > 0; {
+		n := min(length, len(cells))
+		groups, err := s.segment(cells[:n])
+		if err == errTooManyIdeals && length > 8 {
+			length /= 2
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, nodes := range groups {
+			g, err := s.group(nodes)
+			if err != nil {
+				return nil, err
+			}
+			p.US += g.US()
+			p.Groups = append(p.Groups, g)
+		}
+		cells = cells[n:]
+	}
+	p.Stats = s.stats
+	if opt.Below > 0 && p.US > opt.Below {
+		return nil, &ErrNoPlan{d.Name, opt.Below}
+	}
+	return p, nil
+}
+
+var errTooManyIdeals = fmt.Errorf("too many ideals")
+
+type search struct {
+	ctx    context.Context
+	d      *expr.DAG
+	row    *target.Row
+	opt    Options
+	naming *naming
+	sizes  [][]float64 // by size and axis
+	bytes  []float64   // of the program's tensors, by size
+	stats  Stats
+
+	// Of a segment.
+	cells  []cell
+	all    cellSet
+	memo   map[cellSet]float64 // exact prices; +Inf: refused
+	failed map[cellSet]float64 // the price is known to be more than this
+}
+
+func (s *search) measure() error {
+	for i, env := range s.opt.Sizes {
+		ext := make([]float64, len(s.d.Axes))
+		for a, x := range s.d.Axes {
+			n, err := x.Extent.Eval(env)
+			if err != nil {
+				return fmt.Errorf("%s: axis %s: %w", s.d.Name, x.Name, err)
+			}
+			ext[a] = float64(n)
+		}
+		s.sizes = append(s.sizes, ext)
+		if s.opt.ProgramBytes != nil {
+			s.bytes = append(s.bytes, s.opt.ProgramBytes[i])
+			continue
+		}
+		b := 0.0
+		for _, in := range s.d.Inputs {
+			b += s.elements(i, expr.Set(in.Axes...)) * float64(in.DType.Size())
+		}
+		for _, o := range s.d.Outputs {
+			b += s.elements(i, expr.Set(o.Axes...)) * float64(o.DType.Size())
+		}
+		s.bytes = append(s.bytes, b)
+	}
+	return nil
+}
+
+func (s *search) elements(size int, axes expr.AxisSet) float64 {
+	n := 1.0
+	for _, a := range axes.List() {
+		n *= s.sizes[size][a]
+	}
+	return n
+}
+
+// mean is the geometric mean of f over the sizes; 0 where f is 0 at one.
+func (s *search) mean(f func(size int) float64) float64 {
+	sum := 0.0
+	for i := range s.sizes {
+		sum += math.Log(f(i))
+	}
+	return math.Exp(sum / float64(len(s.sizes)))
+}
+
+// prepare describes the cells of a segment.
+func (s *search) prepare(lists [][]int) {
+	s.cells, s.all = nil, cellSet(1)<<len(lists)-1
+	clear(s.memo)
+	clear(s.failed)
+	of := make([]int, len(s.d.Nodes))
+	for i := range of {
+		of[i] = -1
+	}
+	for c, nodes := range lists {
+		for _, n := range nodes {
+			of[n] = c
+		}
+	}
+	for c, nodes := range lists {
+		x := cell{nodes: nodes, operators: len(nodes)}
+		for _, n := range nodes {
+			for _, a := range s.d.Nodes[n].Args {
+				switch {
+				case of[a] == c:
+				case of[a] >= 0:
+					x.needs |= 1 << of[a]
+					x.reads = append(x.reads, a)
+				case s.d.Nodes[a].Op != ugraph.OpConst && s.d.Nodes[a].Op != ugraph.OpIota:
+					x.reads = append(x.reads, a)
+				}
+			}
+			if isContraction(s.d, n) {
+				x.contractions++
+				all := s.d.Nodes[n].Axes | s.d.Nodes[n].Over
+				dt := s.d.Nodes[s.d.Nodes[n].Args[0]].DType
+				x.us += s.mean(func(i int) float64 { return 2 * s.elements(i, all) }) / s.row.MatMulRate(dt) / float64(s.row.Units) * 1e-3
+			}
+			for _, o := range s.d.Outputs {
+				if o.Node == n {
+					x.stores += s.mean(func(i int) float64 { return s.elements(i, expr.Set(o.Axes...)) * float64(o.DType.Size()) })
+				}
+			}
+		}
+		slices.Sort(x.reads)
+		x.reads = slices.Compact(x.reads)
+		s.cells = append(s.cells, x)
+	}
+}
+
+// bound is a lower bound for the time of kernels that compute the cells: one launch, and the greater of
+// contractions and compulsory bytes. Tensors that lie within the cells need not be moved.
+func (s *search) bound(set cellSet) float64 {
+	if set == 0 {
+		return 0
+	}
+	var us, bytes float64
+	read := map[int]bool{}
+	own := map[int]bool{}
+	for c := range s.cells {
+		if !set.has(c) {
+			continue
+		}
+		us += s.cells[c].us
+		bytes += s.cells[c].stores
+		for _, n := range s.cells[c].nodes {
+			own[n] = true
+		}
+	}
+	for c := range s.cells {
+		if !set.has(c) {
+			continue
+		}
+		for _, n := range s.cells[c].reads {
+			if !own[n] && !read[n] {
+				read[n] = true
+				node := s.d.Nodes[n]
+				dt, axes := node.DType, node.Axes
+				if node.Op == ugraph.OpInvalid {
+					dt = s.d.Inputs[node.Input].DType
+				}
+				bytes += s.mean(func(i int) float64 { return s.elements(i, axes) * float64(dt.Size()) })
+			}
+		}
+	}
+	return s.row.LaunchUS + max(us, bytes/s.fastest()*1e-3)
+}
+
+// fastest is the greatest rate at which a kernel can move its tensors, in 10⁹ bytes a second.
+func (s *search) fastest() float64 {
+	warm := false
+	for _, b := range s.bytes {
+		warm = warm || cost.Fits(b, s.row)
+	}
+	memory := min(s.row.DRAM, s.row.DRAMUnit*float64(s.row.Units))
+	if warm || len(s.opt.Inner) > 0 {
+		return max(memory, s.row.Levels[len(s.row.Levels)-1].GBps*float64(s.row.Units))
+	}
+	return memory
+}
+
+// nodes lists the nodes of the cells, ascending.
+func (s *search) nodes(set cellSet) []int {
+	var out []int
+	for c := range s.cells {
+		if set.has(c) {
+			out = append(out, s.cells[c].nodes...)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (s *search) schedule(nodes []int, top int, below float64) (Group, error) {
+	w, inner := s.naming.window(nodes, s.opt.Inner)
+	g := Group{DAG: w, Nodes: nodes, inner: inner}
+	best, stats, err := schedule.Best(s.ctx, loop.Forms(w), schedule.Options{Row: s.row, Sizes: s.opt.Sizes, Top: top, Below: below,
+		ProgramBytes: s.bytes, InnerInputs: inner.in, InnerOutputs: inner.out})
+	s.stats.Stats.Add(stats)
+	g.Choices = best
+	return g, err
+}
+
+// price is the exact time of a group, or +Inf where it is refused or more than below.
+func (s *search) price(set cellSet, below float64) (float64, error) {
+	if us, ok := s.memo[set]; ok {
+		return us, nil
+	}
+	if us, ok := s.failed[set]; ok && below <= us {
+		return math.Inf(1), nil
+	}
+	if below <= 0 {
+		return math.Inf(1), nil
+	}
+	s.stats.Priced++
+	limit := below
+	if math.IsInf(limit, 1) {
+		limit = 0
+	}
+	g, err := s.schedule(s.nodes(set), 1, limit)
+	if err != nil {
+		return 0, err
+	}
+	if len(g.Choices) == 0 {
+		if limit > 0 {
+			s.failed[set] = below
+		} else {
+			s.stats.Refused++
+			s.memo[set] = math.Inf(1)
+		}
+		return math.Inf(1), nil
+	}
+	us := g.US()
+	s.memo[set] = us
+	return us, nil
+}
+
+// group is a group of the plan with all its choices.
+func (s *search) group(nodes []int) (Group, error) {
+	g, err := s.schedule(nodes, s.opt.Top, 0)
+	if err == nil && len(g.Choices) == 0 {
+		err = s.ctx.Err()
+		if err == nil {
+			err = &ErrNoPlan{Program: s.d.Name}
+		}
+	}
+	return g, err
+}
+
+// edge is a group that leads from one ideal to another.
+type edge struct {
+	from, to cellSet
+	start    float64 // time until from
+	us       float64 // of the group: lower bound, or exact
+	total    float64 // start + us + bound of the rest
+	exact    bool
+}
+
+type queue []edge
+
+func (q queue) Len() int { return len(q) }
+
+// Less orders by total; among equals exact edges first, then larger ideals, then by the sets.
+func (q queue) Less(i, j int) bool {
+	a, b := q[i], q[j]
+	switch {
+	case a.total != b.total:
+		return a.total < b.total
+	case a.exact != b.exact:
+		return a.exact
+	case a.to.len() != b.to.len():
+		return a.to.len() > b.to.len()
+	case a.to != b.to:
+		return a.to < b.to
+	}
+	return a.from < b.from
+}
+func (q queue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
+func (q *queue) Push(x any)   { *q = append(*q, x.(edge)) }
+func (q *queue) Pop() any {
+	old := *q
+	x := old[len(old)-1]
+	*q = old[:len(old)-1]
+	return x
+}
+
+// segment returns the groups of the best partition of some cells, as lists of nodes in order.
+func (s *search) segment(lists [][]int) ([][]int, error) {
+	s.prepare(lists)
+	// The first incumbent: everything in one kernel, if the limits allow that; else nothing.
+	incumbent := math.Inf(1)
+	if s.opt.Below > 0 {
+		incumbent = s.opt.Below
+	}
+	if s.within(s.all) {
+		us, err := s.price(s.all, incumbent)
+		if err != nil {
+			return nil, err
+		}
+		incumbent = min(incumbent, us)
+	}
+	rest := map[cellSet]float64{}
+	bound := func(done cellSet) float64 {
+		b, ok := rest[done]
+		if !ok {
+			b = s.bound(s.all &^ done)
+			rest[done] = b
+		}
+		return b
+	}
+	q := &queue{}
+	before := map[cellSet]cellSet{} // closed ideals
+	tooMany := false
+	expand := func(from cellSet, start float64) {
+		s.stats.Ideals++
+		tooMany = tooMany || !s.groups(from, func(to cellSet) {
+			e := edge{from: from, to: to, start: start, us: s.bound(to &^ from)}
+			e.total = start + e.us + bound(to)
+			if e.total <= incumbent {
+				s.stats.Groups++
+				heap.Push(q, e)
+			}
+		})
+	}
+	before[0] = 0
+	expand(0, 0)
+	for q.Len() > 0 {
+		if err := s.ctx.Err(); err != nil {
+			return nil, err
+		}
+		if tooMany {
+			return nil, errTooManyIdeals
+		}
+		e := heap.Pop(q).(edge)
+		if _, ok := before[e.to]; ok {
+			continue
+		}
+		if !e.exact {
+			us, err := s.price(e.to&^e.from, incumbent-e.start-bound(e.to))
+			if err != nil {
+				return nil, err
+			}
+			e.us, e.exact = us, true
+			if e.total = e.start + us + bound(e.to); e.total <= incumbent*1.005 && !math.IsInf(us, 1) {
+				heap.Push(q, e)
+			}
+			continue
+		}
+		before[e.to] = e.from
+		if e.to == s.all {
+			var out [][]int
+			for at := s.all; at != 0; at = before[at] {
+				out = append(out, s.nodes(at&^before[at]))
+			}
+			slices.Reverse(out)
+			return out, nil
+		}
+		if len(before) > maxIdeals {
+			return nil, errTooManyIdeals
+		}
+		expand(e.to, e.start+e.us)
+	}
+	return nil, &ErrNoPlan{s.d.Name, s.opt.Below}
+}
+
+func (s *search) within(set cellSet) bool {
+	ops, dots := 0, 0
+	for c := range s.cells {
+		if set.has(c) {
+			ops += s.cells[c].operators
+			dots += s.cells[c].contractions
+		}
+	}
+	return ops <= s.opt.MaxOperators && dots <= s.opt.MaxContractions
+}
+
+// groups calls f with every ideal that a group within the limits leads to from an ideal. A single cell
+// is a group whatever its size. The members of a group hang together by what they read and write.
+// It gives up, returning false, where there are more sets than maxIdeals.
+func (s *search) groups(from cellSet, f func(to cellSet)) bool {
+	seen := map[cellSet]bool{from: true}
+	var visit func(at cellSet)
+	visit = func(at cellSet) {
+		for c := range s.cells {
+			to := at | 1<<c
+			if len(seen) > maxIdeals || at.has(c) || s.cells[c].needs&^at != 0 || seen[to] {
+				continue
+			}
+			group := to &^ from
+			if group.len() > 1 && !s.within(group) {
+				continue
+			}
+			seen[to] = true
+			if s.connected(group) {
+				f(to)
+			}
+			visit(to)
+		}
+	}
+	visit(from)
+	return len(seen) <= maxIdeals
+}
+
+// connected tells whether the cells are linked by results and by inputs that they share.
+func (s *search) connected(set cellSet) bool {
+	var list []int
+	for c := range s.cells {
+		if set.has(c) {
+			list = append(list, c)
+		}
+	}
+	reached := cellSet(1) << list[0]
+	for grown := true; grown; {
+		grown = false
+		for _, c := range list {
+			if reached.has(c) {
+				continue
+			}
+			for _, o := range list {
+				if reached.has(o) && s.linked(c, o) {
+					reached |= 1 << c
+					grown = true
+					break
+				}
+			}
+		}
+	}
+	return reached == set
+}
+
+func (s *search) linked(a, b int) bool {
+	x, y := &s.cells[a], &s.cells[b]
+	if x.needs.has(b) || y.needs.has(a) {
+		return true
+	}
+	for _, n := range x.reads {
+		if _, ok := slices.BinarySearch(y.reads, n); ok {
+			return true
+		}
+	}
+	return false
+}
