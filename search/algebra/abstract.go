@@ -1,0 +1,605 @@
+package algebra
+
+import (
+	"encoding/binary"
+	"slices"
+
+	"github.com/morgana-ml/morgana/search/expr"
+)
+
+// The normal form of an abstract expression: a polynomial over the natural numbers whose monomials are
+//
+//	± numerator atoms · exp(polynomial) / denominator atoms
+//
+// An atom is an input, a constant, Σ over an axis, an opaque function of polynomials, or (as a
+// denominator) a polynomial of several terms. Nothing cancels. The axioms that it decides are the rows
+// of Axioms.
+//
+// All of these are interned: equal forms have equal ids, and every operation and verdict is memoised.
+
+type (
+	polyID int32
+	coreID int32
+	atomID int32
+)
+
+// core is a monomial without its free axes.
+type core struct {
+	neg      bool
+	num, den []atomID // sorted multisets
+	exp      polyID   // 0: none
+}
+
+// term is a monomial of a polynomial. Free are the axes that are not summed yet: Σ_k does nothing to a
+// monomial without k. They are 0 in polynomials inside atoms and exponents.
+type term struct {
+	core coreID
+	free expr.AxisSet
+	coef uint32
+}
+
+// atom is a function of polynomials; poly is the denominator form of a polynomial of several terms.
+type atom struct {
+	key  string
+	args []polyID
+	poly bool
+	max  bool         // max over the axes in over of its one argument
+	over expr.AxisSet // of max
+}
+
+// abstraction interns forms and holds the targets.
+type abstraction struct {
+	atoms   []atom
+	atomIDs map[string]atomID
+
+	cores    []core
+	coreIDs  map[string]coreID
+	products map[[2]coreID]coreID
+
+	polys    [][]term
+	polyIDs  map[string]polyID
+	stripped []polyID // by polynomial: without free axes; -1 unknown
+
+	targets  [][]term
+	isTarget map[polyID]bool
+	quotient map[coreID][]factor
+	verdict  map[polyID]bool
+	inverses map[polyID]polyID
+
+	buf  []byte
+	used []uint32
+}
+
+// factor says that target = factor · (the monomial asked for) + ….
+type factor struct {
+	target int
+	by     coreID
+}
+
+func newAbstraction() *abstraction {
+	a := &abstraction{atomIDs: map[string]atomID{}, coreIDs: map[string]coreID{}, products: map[[2]coreID]coreID{},
+		polyIDs: map[string]polyID{}, isTarget: map[polyID]bool{}, quotient: map[coreID][]factor{}, verdict: map[polyID]bool{}, inverses: map[polyID]polyID{}}
+	a.poly(nil)    // the empty polynomial is 0
+	a.core(core{}) // the monomial 1 is 0
+	a.core(core{neg: true})
+	return a
+}
+
+const (
+	coreOne   coreID = 0
+	coreMinus coreID = 1
+)
+
+func (a *abstraction) atom(x atom) atomID {
+	b := append(a.buf[:0], x.key...)
+	b = append(b, 0)
+	b = binary.AppendUvarint(b, uint64(x.over))
+	for _, p := range x.args {
+		b = binary.AppendUvarint(b, uint64(p))
+	}
+	a.buf = b
+	if id, ok := a.atomIDs[string(b)]; ok {
+		return id
+	}
+	id := atomID(len(a.atoms))
+	a.atoms = append(a.atoms, x)
+	a.atomIDs[string(b)] = id
+	return id
+}
+
+func (a *abstraction) core(c core) coreID {
+	b := append(a.buf[:0], 0)
+	if c.neg {
+		b[0] = 1
+	}
+	b = binary.AppendUvarint(b, uint64(len(c.num)))
+	for _, x := range c.num {
+		b = binary.AppendUvarint(b, uint64(x))
+	}
+	b = binary.AppendUvarint(b, uint64(len(c.den)))
+	for _, x := range c.den {
+		b = binary.AppendUvarint(b, uint64(x))
+	}
+	b = binary.AppendUvarint(b, uint64(c.exp))
+	a.buf = b
+	if id, ok := a.coreIDs[string(b)]; ok {
+		return id
+	}
+	id := coreID(len(a.cores))
+	a.cores = append(a.cores, c)
+	a.coreIDs[string(b)] = id
+	return id
+}
+
+// poly interns a sum of terms in any order.
+func (a *abstraction) poly(ts []term) polyID {
+	ts = slices.Clone(ts)
+	slices.SortFunc(ts, func(x, y term) int {
+		if x.core != y.core {
+			return int(x.core) - int(y.core)
+		}
+		switch {
+		case x.free < y.free:
+			return -1
+		case x.free > y.free:
+			return 1
+		}
+		return 0
+	})
+	n := 0
+	for _, t := range ts {
+		if n > 0 && ts[n-1].core == t.core && ts[n-1].free == t.free {
+			ts[n-1].coef = addCoef(ts[n-1].coef, t.coef)
+			continue
+		}
+		ts[n] = t
+		n++
+	}
+	ts = ts[:n]
+	b := a.buf[:0]
+	for _, t := range ts {
+		b = binary.AppendUvarint(b, uint64(t.core))
+		b = binary.AppendUvarint(b, uint64(t.free))
+		b = binary.AppendUvarint(b, uint64(t.coef))
+	}
+	a.buf = b
+	if id, ok := a.polyIDs[string(b)]; ok {
+		return id
+	}
+	id := polyID(len(a.polys))
+	a.polys = append(a.polys, ts)
+	a.stripped = append(a.stripped, -1)
+	a.polyIDs[string(b)] = id
+	return id
+}
+
+// addCoef and mulCoef saturate: a coefficient that large is never compared with an exact one.
+func addCoef(x, y uint32) uint32 { return uint32(min(uint64(x)+uint64(y), 1<<30)) }
+func mulCoef(x, y uint32) uint32 { return uint32(min(uint64(x)*uint64(y), 1<<30)) }
+
+// strip is the polynomial without free axes.
+func (a *abstraction) strip(p polyID) polyID {
+	if a.stripped[p] < 0 {
+		ts := slices.Clone(a.polys[p])
+		for i := range ts {
+			ts[i].free = 0
+		}
+		a.stripped[p] = a.poly(ts)
+	}
+	return a.stripped[p]
+}
+
+func (a *abstraction) free(p polyID) expr.AxisSet {
+	var s expr.AxisSet
+	for _, t := range a.polys[p] {
+		s |= t.free
+	}
+	return s
+}
+
+func mergeAtoms(x, y []atomID) []atomID {
+	if len(x) == 0 {
+		return y
+	}
+	if len(y) == 0 {
+		return x
+	}
+	out := append(slices.Clone(x), y...)
+	slices.Sort(out)
+	return out
+}
+
+// mulCore is the product of two monomials.
+func (a *abstraction) mulCore(x, y coreID) coreID {
+	if x == coreOne {
+		return y
+	}
+	if y == coreOne {
+		return x
+	}
+	if x > y {
+		x, y = y, x
+	}
+	k := [2]coreID{x, y}
+	if r, ok := a.products[k]; ok {
+		return r
+	}
+	cx, cy := a.cores[x], a.cores[y]
+	r := a.core(core{neg: cx.neg != cy.neg, num: mergeAtoms(cx.num, cy.num), den: mergeAtoms(cx.den, cy.den), exp: a.add(cx.exp, cy.exp)})
+	a.products[k] = r
+	return r
+}
+
+func (a *abstraction) add(x, y polyID) polyID {
+	if x == 0 {
+		return y
+	}
+	if y == 0 {
+		return x
+	}
+	return a.poly(append(slices.Clone(a.polys[x]), a.polys[y]...))
+}
+
+func (a *abstraction) negate(x polyID) polyID {
+	ts := slices.Clone(a.polys[x])
+	for i := range ts {
+		ts[i].core = a.mulCore(ts[i].core, coreMinus)
+	}
+	return a.poly(ts)
+}
+
+// mul is the product; sums, if not empty, are the atoms Σ over the contracted axes over.
+func (a *abstraction) mul(x, y polyID, over expr.AxisSet) polyID {
+	var ts []term
+	for _, s := range a.polys[x] {
+		for _, t := range a.polys[y] {
+			ts = append(ts, a.sumTerm(term{a.mulCore(s.core, t.core), s.free | t.free, mulCoef(s.coef, t.coef)}, over))
+		}
+	}
+	return a.poly(ts)
+}
+
+// sumTerm is Σ over the axes of a monomial.
+func (a *abstraction) sumTerm(t term, over expr.AxisSet) term {
+	for _, k := range (over & t.free).List() {
+		t.core = a.mulCore(t.core, a.sumAtom(k))
+		t.free &^= expr.Set(k)
+	}
+	return t
+}
+
+func (a *abstraction) sumAtom(axis int) coreID {
+	return a.core(core{num: []atomID{a.atom(atom{key: "sum", over: expr.Set(axis)})}})
+}
+
+func (a *abstraction) sum(x polyID, over expr.AxisSet) polyID {
+	ts := slices.Clone(a.polys[x])
+	for i := range ts {
+		ts[i] = a.sumTerm(ts[i], over)
+	}
+	return a.poly(ts)
+}
+
+// single is a polynomial of one monomial with coefficient 1.
+func (a *abstraction) single(c coreID, free expr.AxisSet) polyID {
+	return a.poly([]term{{c, free, 1}})
+}
+
+// function is an opaque function of polynomials.
+func (a *abstraction) function(key string, args ...polyID) polyID {
+	var free expr.AxisSet
+	in := make([]polyID, len(args))
+	for i, p := range args {
+		free |= a.free(p)
+		in[i] = a.strip(p)
+	}
+	return a.single(a.core(core{num: []atomID{a.atom(atom{key: key, args: in})}}), free)
+}
+
+// maxOver is max over axes: one over some of the axes of one over others is one over all.
+func (a *abstraction) maxOver(key string, x polyID, over expr.AxisSet) polyID {
+	free := a.free(x)
+	if over &= free; over == 0 {
+		return x
+	}
+	in := a.strip(x)
+	if ts := a.polys[in]; len(ts) == 1 && ts[0].coef == 1 {
+		if c := a.cores[ts[0].core]; !c.neg && c.exp == 0 && len(c.den) == 0 && len(c.num) == 1 {
+			if inner := a.atoms[c.num[0]]; inner.max && inner.key == key {
+				return a.single(a.core(core{num: []atomID{a.atom(atom{key: key, args: inner.args, max: true, over: inner.over | over})}}), free&^over)
+			}
+		}
+	}
+	return a.single(a.core(core{num: []atomID{a.atom(atom{key: key, args: []polyID{in}, max: true, over: over})}}), free&^over)
+}
+
+func (a *abstraction) expOf(x polyID) polyID {
+	return a.single(a.core(core{exp: a.strip(x)}), a.free(x))
+}
+
+// inverse is 1/x. A monomial is inverted atom by atom, exp(b) to exp(-b); of a sum the common factor
+// is taken out and the rest is one atom.
+func (a *abstraction) inverse(x polyID) polyID {
+	free := a.free(x)
+	ts := a.polys[a.strip(x)]
+	if len(ts) == 1 && ts[0].coef == 1 {
+		return a.withFree(a.inverseCore(ts[0].core), free)
+	}
+	common := a.cores[ts[0].core]
+	for _, t := range ts[1:] {
+		common = a.gcd(common, a.cores[t.core])
+	}
+	common.neg = false
+	c := a.core(common)
+	rest := make([]term, len(ts))
+	for i, t := range ts {
+		q, _ := a.divide(t.core, c)
+		rest[i] = term{q, 0, t.coef}
+	}
+	den := a.single(a.core(core{den: []atomID{a.atom(atom{key: "poly", args: []polyID{a.poly(rest)}, poly: true})}}), 0)
+	return a.withFree(a.mul(a.inverseCore(c), den, 0), free)
+}
+
+func (a *abstraction) withFree(p polyID, free expr.AxisSet) polyID {
+	ts := slices.Clone(a.polys[p])
+	for i := range ts {
+		ts[i].free = free
+	}
+	return a.poly(ts)
+}
+
+// inverseCore is 1/c, multiplying out the sums that were its denominators.
+func (a *abstraction) inverseCore(id coreID) polyID {
+	c := a.cores[id]
+	out := a.denominator(id)
+	inv := core{neg: c.neg, den: c.num}
+	if c.exp != 0 {
+		inv.exp = a.negate(c.exp)
+	}
+	return a.mul(out, a.single(a.core(inv), 0), 0)
+}
+
+// denominator is the product of a monomial's denominators, multiplied out.
+func (a *abstraction) denominator(id coreID) polyID {
+	var plain []atomID
+	var sums []polyID
+	for _, x := range a.cores[id].den {
+		if a.atoms[x].poly {
+			sums = append(sums, a.atoms[x].args[0])
+		} else {
+			plain = append(plain, x)
+		}
+	}
+	out := a.single(a.core(core{num: plain}), 0)
+	for _, p := range sums {
+		out = a.mul(out, p, 0)
+	}
+	return out
+}
+
+// gcd is the greatest common factor of two monomials, signs aside.
+func (a *abstraction) gcd(x, y core) core {
+	common := func(u, v []atomID) []atomID {
+		var out []atomID
+		for i, j := 0, 0; i < len(u) && j < len(v); {
+			switch {
+			case u[i] < v[j]:
+				i++
+			case u[i] > v[j]:
+				j++
+			default:
+				out = append(out, u[i])
+				i, j = i+1, j+1
+			}
+		}
+		return out
+	}
+	var exp []term
+	for _, t := range a.polys[x.exp] {
+		if n := min(t.coef, a.coefficient(y.exp, t.core)); n > 0 {
+			exp = append(exp, term{t.core, 0, n})
+		}
+	}
+	return core{num: common(x.num, y.num), den: common(x.den, y.den), exp: a.poly(exp)}
+}
+
+// coefficient is the coefficient of a monomial in a polynomial without free axes.
+func (a *abstraction) coefficient(p polyID, c coreID) uint32 {
+	ts := a.polys[p]
+	if i, ok := slices.BinarySearchFunc(ts, c, func(t term, c coreID) int { return int(t.core) - int(c) }); ok {
+		return ts[i].coef
+	}
+	return 0
+}
+
+// divide is the monomial q with c·q = t, if there is one.
+func (a *abstraction) divide(t, c coreID) (coreID, bool) {
+	ct, cc := a.cores[t], a.cores[c]
+	minus := func(u, v []atomID) ([]atomID, bool) {
+		if len(v) == 0 {
+			return u, true
+		}
+		var out []atomID
+		j := 0
+		for _, x := range u {
+			if j < len(v) && v[j] == x {
+				j++
+				continue
+			}
+			out = append(out, x)
+		}
+		return out, j == len(v)
+	}
+	num, ok := minus(ct.num, cc.num)
+	if !ok {
+		return 0, false
+	}
+	den, ok := minus(ct.den, cc.den)
+	if !ok {
+		return 0, false
+	}
+	exp := ct.exp
+	if cc.exp != 0 {
+		var rest []term
+		found := 0
+		for _, u := range a.polys[ct.exp] {
+			n := a.coefficient(cc.exp, u.core)
+			if n > u.coef {
+				return 0, false
+			}
+			if n > 0 {
+				found++
+			}
+			if u.coef > n {
+				rest = append(rest, term{u.core, 0, u.coef - n})
+			}
+		}
+		if found != len(a.polys[cc.exp]) {
+			return 0, false
+		}
+		exp = a.poly(rest)
+	}
+	return a.core(core{neg: ct.neg != cc.neg, num: num, den: den, exp: exp}), true
+}
+
+// target registers a polynomial, and every polynomial nested in it, as one whose subexpressions are
+// admitted: arguments of functions, exponents, and denominators as numerators.
+func (a *abstraction) target(p polyID) {
+	p = a.strip(p)
+	if a.isTarget[p] || len(a.polys[p]) == 0 {
+		return
+	}
+	a.isTarget[p] = true
+	a.targets = append(a.targets, a.polys[p])
+	clear(a.quotient)
+	clear(a.verdict)
+	for _, t := range a.polys[p] {
+		c := a.cores[t.core]
+		for _, x := range slices.Concat(c.num, c.den) {
+			for _, arg := range a.atoms[x].args {
+				a.target(arg)
+			}
+		}
+		a.target(c.exp)
+		if len(c.den) > 0 {
+			a.target(a.denominator(t.core))
+		}
+	}
+}
+
+// factors lists every (target, q) with c·q a monomial of the target.
+func (a *abstraction) factors(c coreID) []factor {
+	if fs, ok := a.quotient[c]; ok {
+		return fs
+	}
+	fs := []factor{}
+	for i, ts := range a.targets {
+		for _, t := range ts {
+			if q, ok := a.divide(t.core, c); ok {
+				fs = append(fs, factor{i, q})
+			}
+		}
+	}
+	a.quotient[c] = fs
+	return fs
+}
+
+// fits tells whether the terms, multiplied by f, are part of its target.
+func (a *abstraction) fits(f factor, terms func(yield func(c coreID, coef uint32) bool)) bool {
+	ts := a.targets[f.target]
+	if cap(a.used) < len(ts) {
+		a.used = make([]uint32, len(ts))
+	}
+	used := a.used[:len(ts)]
+	clear(used)
+	for c, coef := range terms {
+		c = a.mulCore(c, f.by)
+		i, ok := slices.BinarySearchFunc(ts, c, func(t term, c coreID) int { return int(t.core) - int(c) })
+		if !ok {
+			return false
+		}
+		if used[i] = addCoef(used[i], coef); used[i] > ts[i].coef {
+			return false
+		}
+	}
+	return true
+}
+
+// admits tells whether a polynomial is a subexpression of a target: whether for some monomial q of
+// some target, q times the polynomial is, coefficient by coefficient, at most the target.
+//
+// It is enough to try the q that take the polynomial's first monomial to one of the target's:
+// coefficients are natural numbers and nothing cancels, so if C[P] = T for a context C, T = Q·P + R
+// with Q not 0, and each monomial q of Q has q·P ≤ T.
+func (a *abstraction) admits(p polyID) bool {
+	if v, ok := a.verdict[p]; ok {
+		return v
+	}
+	ts := a.polys[p]
+	v := false
+	if len(ts) > 0 {
+		for _, f := range a.factors(ts[0].core) {
+			if v = a.fits(f, func(yield func(coreID, uint32) bool) {
+				for _, t := range ts {
+					if !yield(t.core, t.coef) {
+						return
+					}
+				}
+			}); v {
+				break
+			}
+		}
+	}
+	a.verdict[p] = v
+	return v
+}
+
+// admitsSum is admits(x + sign·y) without building the sum.
+func (a *abstraction) admitsSum(x, y polyID, sign coreID) bool {
+	tx, ty := a.polys[x], a.polys[y]
+	if len(tx) == 0 {
+		return false
+	}
+	for _, f := range a.factors(tx[0].core) {
+		if a.fits(f, func(yield func(coreID, uint32) bool) {
+			for _, t := range tx {
+				if !yield(t.core, t.coef) {
+					return
+				}
+			}
+			for _, t := range ty {
+				if !yield(a.mulCore(t.core, sign), t.coef) {
+					return
+				}
+			}
+		}) {
+			return true
+		}
+	}
+	return false
+}
+
+// admitsProduct is admits(Σ_over x·y) without building the product.
+func (a *abstraction) admitsProduct(x, y polyID, over expr.AxisSet) bool {
+	tx, ty := a.polys[x], a.polys[y]
+	if len(tx) == 0 || len(ty) == 0 {
+		return false
+	}
+	product := func(s, t term) term {
+		return a.sumTerm(term{a.mulCore(s.core, t.core), s.free | t.free, mulCoef(s.coef, t.coef)}, over)
+	}
+	for _, f := range a.factors(product(tx[0], ty[0]).core) {
+		if a.fits(f, func(yield func(coreID, uint32) bool) {
+			for _, s := range tx {
+				for _, t := range ty {
+					if r := product(s, t); !yield(r.core, r.coef) {
+						return
+					}
+				}
+			}
+		}) {
+			return true
+		}
+	}
+	return false
+}

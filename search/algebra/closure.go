@@ -1,0 +1,439 @@
+package algebra
+
+import (
+	"context"
+	"fmt"
+	"math/bits"
+	"slices"
+	"sync"
+
+	"github.com/morgana-ml/morgana/search/expr"
+	"github.com/morgana-ml/morgana/ugraph"
+)
+
+// edge is an operator application that yields a value: arguments are values.
+type edge struct {
+	op    ugraph.Op
+	args  []int
+	over  expr.AxisSet
+	attrs ugraph.Attrs
+}
+
+// value is a tensor over named axes that some derivation reaches.
+type value struct {
+	axes    expr.AxisSet
+	dtype   ugraph.DType
+	size    int // operators of the first derivation, as a tree
+	leaf    *expr.Node
+	tensors []tensor // by instance
+	forms   []polyID // abstract expressions, in the order in which they were found
+	paired  int      // how many of the forms the worklist has dealt with
+	edges   []edge
+}
+
+// closure is the table of values of a program.
+type closure struct {
+	d    *expr.DAG
+	opt  Options
+	abs  *abstraction
+	inst []*instance
+
+	values  []*value
+	byPrint map[print]int
+	byEdge  map[string]int // -1: the application is identically zero
+	nodeVal []int          // node of the program -> value
+
+	unary      []edge // unary operators of the program, without arguments
+	binary     []edge // its maximum, minimum and the like
+	reductions []edge // its reductions over single axes and over the sets it uses
+	contracted expr.AxisSet
+	axisSets   map[expr.AxisSet]bool
+	hasDiv     bool
+
+	done []int // values that were paired, in order
+	pend []candidate
+	st   *Stats
+}
+
+// candidate is an admitted application that waits for its evaluation.
+type candidate struct {
+	edge
+	key   string
+	dtype ugraph.DType
+	axes  expr.AxisSet
+	size  int
+	form  polyID
+	value []tensor
+}
+
+func newClosure(d *expr.DAG, opt Options, st *Stats) *closure {
+	c := &closure{d: d, opt: opt, abs: newAbstraction(), byPrint: map[print]int{}, byEdge: map[string]int{}, axisSets: map[expr.AxisSet]bool{}, st: st}
+	for i, sizes := range opt.sizes() {
+		in := &instance{id: hashWords(0x696e7374, uint64(i))}
+		for a := range d.Axes {
+			in.sizes = append(in.sizes, sizes[a%len(sizes)])
+		}
+		c.inst = append(c.inst, in)
+	}
+	c.language()
+	return c
+}
+
+// language collects the operators that the closure may apply: those of the program.
+func (c *closure) language() {
+	seen := map[string]bool{}
+	once := func(list *[]edge, e edge) {
+		if k := fmt.Sprint(e.op, e.over, e.attrs); !seen[k] {
+			seen[k] = true
+			*list = append(*list, e)
+		}
+	}
+	for _, n := range c.d.Nodes {
+		c.axisSets[n.Axes] = true
+		if !n.DType.IsFloat() || len(n.Args) == 0 || !c.d.Nodes[n.Args[0]].DType.IsFloat() {
+			continue
+		}
+		switch {
+		case n.Op == ugraph.OpMatMul:
+			c.contracted |= n.Over
+		case n.Over != 0:
+			if n.Op == ugraph.OpSum || n.Op == ugraph.OpMean {
+				c.contracted |= n.Over
+			}
+			once(&c.reductions, edge{op: n.Op, over: n.Over})
+			for _, a := range n.Over.List() {
+				once(&c.reductions, edge{op: n.Op, over: expr.Set(a)})
+			}
+		case len(n.Args) == 1:
+			once(&c.unary, edge{op: n.Op, attrs: n.Attrs})
+		case n.Op == ugraph.OpDiv:
+			c.hasDiv = true
+		case len(n.Args) == 2 && n.Op != ugraph.OpAdd && n.Op != ugraph.OpSub && n.Op != ugraph.OpMul:
+			once(&c.binary, edge{op: n.Op, attrs: n.Attrs})
+		}
+	}
+	for _, a := range c.contracted.List() {
+		once(&c.reductions, edge{op: ugraph.OpSum, over: expr.Set(a)})
+	}
+}
+
+// seed enters the program's leaves, and with nodes its other values too; the targets are its outputs.
+func (c *closure) seed(nodes bool) {
+	forms := make([]polyID, len(c.d.Nodes))
+	tensors := make([][]tensor, len(c.d.Nodes))
+	sizes := make([]int, len(c.d.Nodes))
+	c.nodeVal = make([]int, len(c.d.Nodes))
+	var targets []polyID
+	for i, n := range c.d.Nodes {
+		c.nodeVal[i] = -1
+		owns := make([]expr.AxisSet, len(n.Args))
+		var fs []polyID
+		e := edge{op: n.Op, over: n.Over, attrs: n.Attrs}
+		known := true
+		for j, a := range n.Args {
+			owns[j] = c.d.Nodes[a].Axes
+			fs = append(fs, forms[a])
+			sizes[i] = min(sizes[i]+sizes[a], 1<<20)
+			e.args = append(e.args, c.nodeVal[a])
+			known = known && c.nodeVal[a] >= 0
+		}
+		for k, in := range c.inst {
+			if len(n.Args) == 0 {
+				tensors[i] = append(tensors[i], in.leaf(n))
+				continue
+			}
+			ts := make([]tensor, len(n.Args))
+			for j, a := range n.Args {
+				ts[j] = tensors[a][k]
+			}
+			tensors[i] = append(tensors[i], in.apply(n, ts, owns))
+		}
+		v := &value{axes: n.Axes, dtype: n.DType, tensors: tensors[i]}
+		if len(n.Args) == 0 {
+			forms[i] = c.abs.leafForm(n)
+			leaf := n
+			v.leaf = &leaf
+		} else {
+			forms[i] = c.abs.form(n, fs)
+			sizes[i]++
+		}
+		v.size, v.forms = sizes[i], []polyID{forms[i]}
+		// What the closure's language lacks (integers, masks, where) is a seed in any case.
+		if v.leaf != nil || known && (nodes || !c.speaks(n)) {
+			at, ok := c.byPrint[fingerprint(v.axes, v.tensors)]
+			if !ok {
+				at = c.enter(v)
+			}
+			c.nodeVal[i] = at
+			if v.leaf == nil {
+				c.link(at, e)
+			}
+		}
+	}
+	for _, o := range c.d.Outputs {
+		targets = append(targets, forms[o.Node])
+	}
+	for _, t := range targets {
+		c.abs.target(t)
+	}
+}
+
+// speaks tells whether the closure itself may find the node's application.
+func (c *closure) speaks(n expr.Node) bool {
+	if !n.DType.IsFloat() || len(n.Args) > 2 {
+		return false
+	}
+	for _, a := range n.Args {
+		if !c.d.Nodes[a].DType.IsFloat() {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *closure) enter(v *value) int {
+	c.values = append(c.values, v)
+	c.byPrint[fingerprint(v.axes, v.tensors)] = len(c.values) - 1
+	c.st.Values = len(c.values)
+	return len(c.values) - 1
+}
+
+func edgeKey(e edge) string {
+	b := make([]byte, 0, 32)
+	b = append(b, byte(e.op))
+	put := func(x uint64) {
+		for ; x > 127; x >>= 7 {
+			b = append(b, byte(x)|128)
+		}
+		b = append(b, byte(x))
+	}
+	put(uint64(e.over))
+	for _, a := range e.args {
+		put(uint64(a))
+	}
+	if len(e.attrs) > 0 {
+		b = append(b, e.attrs.String()...)
+	}
+	return string(b)
+}
+
+// canonical exchanges the operands of a commutative application into ascending order.
+func canonical(e edge) edge {
+	if len(e.args) == 2 && (expr.Node{Op: e.op, Args: e.args}).Commutes() && e.args[0] > e.args[1] {
+		e.args = []int{e.args[1], e.args[0]}
+	}
+	return e
+}
+
+func (c *closure) link(v int, e edge) {
+	e = canonical(e)
+	k := edgeKey(e)
+	if _, ok := c.byEdge[k]; ok {
+		return
+	}
+	c.byEdge[k] = v
+	if slices.Contains(e.args, v) { // x + 0, x · 1
+		return
+	}
+	c.values[v].edges = append(c.values[v].edges, e)
+}
+
+// run works the list to its end, a limit, or the end of ctx.
+func (c *closure) run(ctx context.Context) {
+	for {
+		v := c.next()
+		if v < 0 {
+			c.st.Stop = StopFixpoint
+			return
+		}
+		switch {
+		case ctx.Err() != nil:
+			c.st.Stop = StopInterrupted
+		case len(c.values) >= c.opt.MaxValues:
+			c.st.Stop = StopValues
+		case c.st.Tests >= c.opt.MaxTests:
+			c.st.Stop = StopTests
+		default:
+			c.expand(v)
+			continue
+		}
+		return
+	}
+}
+
+// next is the smallest value with a form that was not paired yet.
+func (c *closure) next() int {
+	best := -1
+	for i, v := range c.values {
+		if v.paired < len(v.forms) && v.dtype.IsFloat() && (best < 0 || v.size < c.values[best].size) {
+			best = i
+		}
+	}
+	return best
+}
+
+// expand applies every operator to the value and to it with each value before it.
+func (c *closure) expand(vi int) {
+	v := c.values[vi]
+	from := v.paired
+	v.paired = len(v.forms)
+	if from == 0 {
+		c.done = append(c.done, vi)
+	}
+	fresh := v.forms[from:]
+	for _, u := range c.unary {
+		c.try(edge{op: u.op, attrs: u.attrs, args: []int{vi}}, v.axes, fresh)
+	}
+	for _, r := range c.reductions {
+		if v.axes.Contains(r.over) {
+			c.try(edge{op: r.op, over: r.over, args: []int{vi}}, v.axes&^r.over, fresh)
+		}
+	}
+	for _, ui := range c.done {
+		u := c.values[ui]
+		forms := u.forms[:u.paired]
+		union := u.axes | v.axes
+		if union == u.axes || union == v.axes || c.axisSets[union] {
+			c.try(edge{op: ugraph.OpAdd, args: []int{vi, ui}}, union, fresh, forms)
+			c.try(edge{op: ugraph.OpSub, args: []int{vi, ui}}, union, fresh, forms)
+			c.try(edge{op: ugraph.OpMul, args: []int{vi, ui}}, union, fresh, forms)
+			if ui != vi {
+				c.try(edge{op: ugraph.OpSub, args: []int{ui, vi}}, union, forms, fresh)
+			}
+			if c.hasDiv {
+				c.try(edge{op: ugraph.OpDiv, args: []int{vi, ui}}, union, fresh, forms)
+				if ui != vi {
+					c.try(edge{op: ugraph.OpDiv, args: []int{ui, vi}}, union, forms, fresh)
+				}
+			}
+			for _, b := range c.binary {
+				c.try(edge{op: b.op, attrs: b.attrs, args: []int{vi, ui}}, union, fresh, forms)
+			}
+		}
+		shared := u.axes & v.axes & c.contracted
+		for over := shared; over != 0; over = (over - 1) & shared {
+			if bits.OnesCount64(uint64(over)) <= 2 || over == shared {
+				c.try(edge{op: ugraph.OpMatMul, over: over, args: []int{vi, ui}}, union&^over, fresh, forms)
+			}
+		}
+	}
+	c.settle()
+}
+
+// try tests an application under every combination of its operands' forms.
+func (c *closure) try(e edge, axes expr.AxisSet, forms ...[]polyID) {
+	n := expr.Node{Op: e.op, Over: e.over, Attrs: e.attrs, Args: e.args}
+	args := make([]polyID, len(forms))
+	var rec func(i int)
+	rec = func(i int) {
+		if i < len(forms) {
+			for _, f := range forms[i] {
+				args[i] = f
+				rec(i + 1)
+			}
+			return
+		}
+		c.st.Tests++
+		if !c.opt.NoAbstraction && !c.abs.admitsNode(n, args) {
+			c.st.Pruned[pruneAbstract].Count++
+			return
+		}
+		c.admit(e, axes, c.abs.form(n, args))
+	}
+	rec(0)
+}
+
+// admit keeps an application for evaluation, or notes a new form of the value that it is known to yield.
+func (c *closure) admit(e edge, axes expr.AxisSet, form polyID) {
+	e = canonical(e)
+	k := edgeKey(e)
+	if at, ok := c.byEdge[k]; ok {
+		if at >= 0 {
+			c.addForm(at, form)
+		}
+		return
+	}
+	cand := candidate{edge: e, key: k, axes: axes, form: form, size: 1}
+	for _, a := range e.args {
+		v := c.values[a]
+		cand.size = min(cand.size+v.size, 1<<20)
+		if cand.dtype == ugraph.Invalid || v.dtype.Size() > cand.dtype.Size() {
+			cand.dtype = v.dtype
+		}
+	}
+	if c.opt.MaxOperators > 0 && cand.size > c.opt.MaxOperators {
+		c.st.Pruned[pruneSize].Count++
+		return
+	}
+	c.pend = append(c.pend, cand)
+}
+
+func (c *closure) addForm(at int, form polyID) {
+	v := c.values[at]
+	if len(v.forms) < c.opt.Forms && !slices.Contains(v.forms, form) {
+		v.forms = append(v.forms, form)
+	}
+}
+
+// settle evaluates what expand admitted, on all workers, and enters it in the order of admission.
+func (c *closure) settle() {
+	work := func(from, step int) {
+		for i := from; i < len(c.pend); i += step {
+			p := &c.pend[i]
+			n := expr.Node{Op: p.op, Over: p.over, Attrs: p.attrs, Axes: p.axes, DType: p.dtype, Args: p.args}
+			owns := make([]expr.AxisSet, len(p.args))
+			for j, a := range p.args {
+				owns[j] = c.values[a].axes
+			}
+			for k, in := range c.inst {
+				ts := make([]tensor, len(p.args))
+				for j, a := range p.args {
+					ts[j] = c.values[a].tensors[k]
+				}
+				p.value = append(p.value, in.apply(n, ts, owns))
+			}
+		}
+	}
+	const worthSharing = 16
+	if w := c.opt.Workers; w > 1 && len(c.pend) >= worthSharing {
+		var wg sync.WaitGroup
+		for i := 0; i < w; i++ {
+			wg.Add(1)
+			go func() {
+				defer wg.Done()
+				work(i, w)
+			}()
+		}
+		wg.Wait()
+	} else {
+		work(0, 1)
+	}
+	for i := range c.pend {
+		p := &c.pend[i]
+		if _, ok := c.byEdge[p.key]; ok { // admitted twice, under two forms
+			if at := c.byEdge[p.key]; at >= 0 {
+				c.addForm(at, p.form)
+			}
+			continue
+		}
+		c.st.Evals++
+		if isZero(p.value) {
+			c.byEdge[p.key] = -1
+			c.st.Pruned[pruneZero].Count++
+			continue
+		}
+		at, ok := c.byPrint[fingerprint(p.axes, p.value)]
+		switch {
+		case ok && !c.opt.NoMerge:
+			c.st.Merged++
+			c.addForm(at, p.form)
+		case len(c.values) >= c.opt.MaxValues:
+			c.st.Pruned[pruneFull].Count++
+			continue
+		default:
+			at = c.enter(&value{axes: p.axes, dtype: p.dtype, size: p.size, tensors: p.value, forms: []polyID{p.form}})
+		}
+		c.link(at, p.edge)
+	}
+	c.pend = c.pend[:0]
+}
