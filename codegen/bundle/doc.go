@@ -10,9 +10,9 @@
 //	manifest.json            format version; every file's SHA-256 and size but timing.json's and its own
 //	program.ug               the program, in canonical form
 //	ugraph.ug                the first target's μGraph
-//	kernels/TARGET/NAME.ug           a target's μGraph, as the search chose it
-//	kernels/TARGET/NAME.lowered.ug   what the target runs, where that differs
-//	kernels/TARGET/…                 source, headers and binaries of targets that have them
+//	kernels/TARGET/ugraph.ug   a target's μGraph, as the search chose it
+//	kernels/TARGET/lowered.ug  what the target runs, where that differs
+//	kernels/TARGET/…           source, headers and binaries of targets that have them
 //	verification.json search.json timing.json report.html
 //	*.go                     with --go: the folder is then a Go package that embeds the bundle
 //
