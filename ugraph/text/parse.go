@@ -40,7 +40,7 @@ func Parse(filename string, src []byte) ([]*ugraph.Graph, error) {
 			continue
 		}
 		if err := ugraph.Validate(g); err != nil {
-			r.errorf(u.Name.Pos, "%s", err)
+			r.errorf(rulePlace(u, err), "%s", err)
 			continue
 		}
 		gs = append(gs, g)
@@ -49,6 +49,29 @@ func Parse(filename string, src []byte) ([]*ugraph.Graph, error) {
 		r.errorf(lexer.Position{Line: 1, Column: 1}, "no program here; expected: program NAME(inputs) -> (outputs) { statements }")
 	}
 	return gs, r.err()
+}
+
+// rulePlace is where a broken rule is reported: at the kernel or thread graph that breaks it, if it has
+// a name.
+func rulePlace(u *unit, err error) lexer.Position {
+	var broken *ugraph.RuleError
+	if !errors.As(err, &broken) {
+		return u.Name.Pos
+	}
+	for _, s := range u.Body {
+		if s.Def == nil || s.Def.Kernel == nil {
+			continue
+		}
+		if k := s.Def.Kernel; k.Name != nil && k.Name.Text == broken.Graph {
+			return k.Name.Pos
+		}
+		for _, t := range s.Def.Kernel.Body {
+			if t.Def != nil && t.Def.Thread != nil && t.Def.Thread.Name != nil && t.Def.Thread.Name.Text == broken.Graph {
+				return t.Def.Thread.Name.Pos
+			}
+		}
+	}
+	return u.Name.Pos
 }
 
 // SplitName divides "FILE.ug#name" into the file and the name, which is "" where none is given.
