@@ -47,7 +47,7 @@ func TestCost(t *testing.T) {
 			}
 			var b strings.Builder
 			line := func(name string, e Estimate) {
-				fmt.Fprintf(&b, "%-12s %8.1f µs = compute %.1f, memory %.1f, fixed %.1f; %.0f bytes, levels", name, e.US, e.ComputeUS, e.MemoryUS, e.OverheadUS, e.Bytes)
+				fmt.Fprintf(&b, "%-12s %8.1f µs = compute %.1f, loads %.1f, stores %.1f, fixed %.1f; %.0f bytes, levels", name, e.US, e.ComputeUS, e.LoadUS, e.StoreUS, e.OverheadUS, e.Bytes)
 				for _, l := range e.LevelBytes {
 					fmt.Fprintf(&b, " %.0f", l)
 				}
@@ -79,7 +79,7 @@ func TestEstimateAddsUp(t *testing.T) {
 		Works: []Work{{Kind: MatMul, Phase: ugraph.InLoop, DType: ugraph.F32, Batch: 1, M: 6, N: 64, K: 128}, {Kind: Simple, Phase: ugraph.After, Elements: 384, Flops: 1, Rows: 6}},
 		Loads: []Load{{Bytes: 1 << 20, Cut: 1}, {Bytes: 4096}}, Stores: []Store{{Bytes: 5376, Again: 1}}}
 	e := k.Estimate(&row)
-	if want := e.OverheadUS + max(e.ComputeUS, e.MemoryUS) + overlap*min(e.ComputeUS, e.MemoryUS); math.Abs(e.US-want) > 1e-9 {
+	if want := e.OverheadUS + max(e.ComputeUS, e.LoadUS) + overlap*min(e.ComputeUS, e.LoadUS) + e.StoreUS; math.Abs(e.US-want) > 1e-9 {
 		t.Errorf("time %g, parts make %g", e.US, want)
 	}
 	if e.US != k.US(&row) {
@@ -105,7 +105,7 @@ func TestReuseDistance(t *testing.T) {
 		t.Fatal(err)
 	}
 	k := Kernel{Grid: []Dim{{4, 4}, {8, 8}}, Trips: Dim{1, 1}, Loads: []Load{{Bytes: 1 << 22, Cut: 2}}} // 8 parts of 4 MiB, 4 times
-	if e := k.Estimate(&row); e.Bytes != 32<<20*4 {
+	if e := k.Estimate(&row); e.Bytes != 32<<20*4 {                                                     // beyond the last cache
 		t.Errorf("32 MiB between two reads of a part: %g bytes from memory", e.Bytes)
 	}
 	k.Loads[0].Cut = 1 // 4 parts, each 8 times in a row

@@ -16,8 +16,10 @@
 // read the same tile again: from the smallest cache that holds everything that was touched between the
 // two reads, which is all the loads of the inner grid dimensions; else from memory again.
 //
-// time = launch + blocks' fixed costs + max(arithmetic, memory) + 1/10 of the lesser. The last term
-// stands for imperfect overlap; it also breaks the ties of a pure maximum.
+// time = launch + blocks' fixed costs + max(arithmetic, loads) + 1/10 of the lesser + stores. Loads
+// run ahead of the arithmetic, but not perfectly: products of a weight by 8 and 16 rows, measured against
+// both roofs, give the tenth. It also breaks the ties of a pure maximum. Stores come when a
+// block's arithmetic is done, so nothing hides them, and writing a line reads it first.
 //
 // Tensors stay in the last cache between kernels, and between runs, if all inputs and outputs take up
 // less than half of it.

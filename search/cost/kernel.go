@@ -114,7 +114,8 @@ type Kernel struct {
 type Estimate struct {
 	US         float64
 	ComputeUS  float64 // arithmetic and tile traffic
-	MemoryUS   float64 // loads and stores
+	LoadUS     float64
+	StoreUS    float64
 	OverheadUS float64 // launches and fixed costs of blocks
 	Bytes      float64 // moved to and from memory
 	LevelBytes []float64
@@ -127,8 +128,11 @@ type Estimate struct {
 	TileBytes  float64 // the most of any kernel
 }
 
-// overlap is the part of the lesser of arithmetic and memory time that is not hidden.
+// overlap is the part of the lesser of arithmetic's and loads' time that is not hidden.
 const overlap = 0.1
+
+// allocate is how many bytes are moved to write one: a cache reads the line that it is to change.
+const allocate = 2
 
 // workUS is the time of one operator on full tiles, in microseconds, and its flops.
 func (k *Kernel) workUS(w *Work, row *target.Row, tileBW float64) (us, flops float64) {
@@ -233,18 +237,18 @@ func (k *Kernel) estimate(row *target.Row, e *Estimate, levels []float64) {
 	}
 	compute := us * share
 
-	memory, dram := k.traffic(row, used, whole, share, levels)
+	loads, stores, dram := k.traffic(row, used, whole, share, levels)
 
 	overhead := row.LaunchUS + row.BlockUS*share
-	e.ComputeUS, e.MemoryUS, e.OverheadUS = compute, memory, overhead
-	e.US = overhead + max(compute, memory) + overlap*min(compute, memory)
+	e.ComputeUS, e.LoadUS, e.StoreUS, e.OverheadUS = compute, loads, stores, overhead
+	e.US = overhead + max(compute, loads) + overlap*min(compute, loads) + stores
 	e.Bytes, e.Flops = dram, flops
 	e.Launches, e.Blocks, e.Trips, e.TileBytes = 1, blocks, k.Trips.Blocks, k.TileBytes
 	e.Waves = math.Ceil(blocks / units)
 }
 
-// traffic returns the time of loads and stores in microseconds, and the bytes moved to and from memory.
-func (k *Kernel) traffic(row *target.Row, used, whole, share float64, levels []float64) (us, dram float64) {
+// traffic returns the times of loads and of stores in microseconds, and the bytes moved to and from memory.
+func (k *Kernel) traffic(row *target.Row, used, whole, share float64, levels []float64) (loads, stores, dram float64) {
 	last := len(row.Levels) - 1
 	var cold, coldAgain, warm, near float64 // bytes from memory, read again from it, from the last cache, from those nearer
 	// touched[i] is what blocks of the inner dimensions read of load i; one block at first.
@@ -304,27 +308,30 @@ func (k *Kernel) traffic(row *target.Row, used, whole, share float64, levels []f
 			cold += touched[i]
 		}
 	}
+	var out, outWarm float64
 	for i := range k.Stores {
 		s := &k.Stores[i]
 		dram += s.Bytes
 		if s.Cached {
-			warm += s.Bytes * s.Again
+			outWarm += allocate * s.Bytes * s.Again
 		} else {
-			cold += s.Bytes
-			warm += s.Bytes * (s.Again - 1)
+			out += allocate * s.Bytes
+			outWarm += allocate * s.Bytes * (s.Again - 1)
 		}
 	}
-	imbalance := share * used / whole
-	us = max(cold/row.DRAM, cold/used*imbalance/row.DRAMUnit) * 1e-3
-	us += (warm/row.Levels[last].GBps + near/row.Levels[1].GBps) / used * imbalance * 1e-3
-	return us, dram
+	imbalance := share / whole // of a unit's part in the bytes
+	us := func(cold, warm, near float64) float64 {
+		return (max(cold/row.DRAM, cold*imbalance/row.DRAMUnit) + (warm/row.Levels[last].GBps+near/row.Levels[1].GBps)*imbalance) * 1e-3
+	}
+	return us(cold, warm, near), us(out, outWarm, 0), dram
 }
 
 // add sums estimates of kernels that run one after the other.
 func (e *Estimate) add(o Estimate) {
 	e.US += o.US
 	e.ComputeUS += o.ComputeUS
-	e.MemoryUS += o.MemoryUS
+	e.LoadUS += o.LoadUS
+	e.StoreUS += o.StoreUS
 	e.OverheadUS += o.OverheadUS
 	e.Bytes += o.Bytes
 	e.Flops += o.Flops

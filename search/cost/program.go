@@ -6,6 +6,7 @@ import (
 
 	"github.com/morgana-ml/morgana/search/target"
 	"github.com/morgana-ml/morgana/ugraph"
+	"github.com/morgana-ml/morgana/ugraph/library"
 )
 
 // KernelCost is the cost of one kernel of a graph.
@@ -111,7 +112,6 @@ type context struct {
 // operator is one operator of a program as a kernel whose blocks share the work evenly.
 func (c *context) operator(n *ugraph.Node) (*Kernel, error) {
 	k := &Kernel{Trips: Dim{1, 1}}
-	var tiles float64
 	sizes := func(v ugraph.ValueID) ([]int64, float64, error) {
 		t := c.g.Values[v].Type
 		s, err := ugraph.EvalShape(t.Shape, c.env)
@@ -125,16 +125,13 @@ func (c *context) operator(n *ugraph.Node) (*Kernel, error) {
 		return s, p, nil
 	}
 	seen := map[ugraph.ValueID]bool{}
-	var first float64
-	var firstShape []int64
+	shapes := map[ugraph.ValueID][]int64{}
 	for i, a := range n.Args {
 		s, p, err := sizes(a)
 		if err != nil {
 			return nil, err
 		}
-		if i == 0 {
-			first, firstShape = p, s
-		}
+		shapes[a] = s
 		v := c.g.Values[a]
 		if seen[a] || v.Node >= 0 && c.g.Nodes[v.Node].Op == ugraph.OpConst {
 			continue
@@ -147,61 +144,82 @@ func (c *context) operator(n *ugraph.Node) (*Kernel, error) {
 			l.Convert = p
 		}
 		k.Loads = append(k.Loads, l)
-		tiles += p * 4
 	}
-	var out float64
-	var outShape []int64
-	for i, r := range n.Results {
+	for _, r := range n.Results {
 		s, p, err := sizes(r)
 		if err != nil {
 			return nil, err
 		}
-		if i == 0 {
-			out, outShape = p, s
-		}
+		shapes[r] = s
 		b := p * float64(c.g.Values[r].DType.Size())
 		k.Stores = append(k.Stores, Store{Bytes: b, Again: 1, Cached: c.cached(r, b)})
-		tiles += p * 4
 	}
-	info := n.Op.Info()
-	w := Work{Kind: KindOf(n.Op), Phase: ugraph.Before, DType: c.g.Values[n.Args[0]].DType, Elements: out, Flops: info.Flops, Bytes: tiles}
-	switch info.Class {
-	case ugraph.Reduction, ugraph.Selection:
-		w.Elements = first
-	case ugraph.Movement:
-		if w.Kind == Free { // by itself an operator that moves data has to move it
+	if n.Op.Info().Class == ugraph.Composite {
+		if err := c.composite(k, n); err != nil {
+			return nil, err
+		}
+	} else {
+		w := c.tensorWork(c.g, n, func(v ugraph.ValueID) []int64 { return shapes[v] })
+		if w.Kind == Free && n.Op != ugraph.OpCast { // by itself an operator that moves data has to move it
 			w.Kind = Move
 		}
+		k.Works = append(k.Works, w)
+	}
+	k.cutInto(c.row)
+	return k, nil
+}
+
+// composite adds the work of a composite operator: that of its definition's primitives, on tiles.
+func (c *context) composite(k *Kernel, n *ugraph.Node) error {
+	def, err := library.Define(n.Op, n.Attrs, c.g.ArgTypes(n))
+	if err != nil {
+		return err
+	}
+	shapes := make([][]int64, len(def.Values))
+	for v := range def.Values {
+		if shapes[v], err = ugraph.EvalShape(def.Values[v].Shape, c.env); err != nil {
+			return err
+		}
+	}
+	for i := range def.Nodes {
+		if m := &def.Nodes[i]; KindOf(m.Op) != Free {
+			k.Works = append(k.Works, c.tensorWork(def, m, func(v ugraph.ValueID) []int64 { return shapes[v] }))
+		}
+	}
+	return nil
+}
+
+// tensorWork is an operator on whole tensors.
+func (c *context) tensorWork(g *ugraph.Graph, n *ugraph.Node, shape func(ugraph.ValueID) []int64) Work {
+	product := func(s []int64) float64 {
+		p := 1.0
+		for _, x := range s {
+			p *= float64(x)
+		}
+		return p
+	}
+	in, out := shape(n.Args[0]), shape(n.Results[0])
+	info := n.Op.Info()
+	w := Work{Kind: KindOf(n.Op), Phase: ugraph.Before, DType: g.Values[n.Args[0]].DType, Elements: product(out), Flops: info.Flops}
+	for _, v := range append(append([]ugraph.ValueID{}, n.Args...), n.Results...) {
+		w.Bytes += product(shape(v)) * 4
+	}
+	run := out
+	switch info.Class {
+	case ugraph.Reduction, ugraph.Selection:
+		w.Elements, run = product(in), in
 	case ugraph.Contraction:
-		w.Batch, w.M, w.N, w.K = matmulSizes(n.Attrs, firstShape, outShape)
-		w.Packed = c.isConst[n.Args[1]]
+		w.Batch, w.M, w.N, w.K = matmulSizes(n.Attrs, in, out)
+		w.Packed = g == c.g && c.isConst[n.Args[1]]
 		if w.Packed { // counted as a load
 			w.Bytes -= w.Batch * w.N * w.K * 4
 		}
+		return w
 	}
-	if n.Op == ugraph.OpAttention {
-		// Scores for each query and key, then their mean of the values.
-		q, err := ugraph.EvalShape(c.g.Values[n.Args[0]].Shape, c.env)
-		if err != nil {
-			return nil, err
-		}
-		kv, err := ugraph.EvalShape(c.g.Values[n.Args[1]].Shape, c.env)
-		if err != nil {
-			return nil, err
-		}
-		d, keys := float64(q[len(q)-1]), float64(kv[len(kv)-2])
-		heads := first / float64(q[len(q)-1]*q[len(q)-2])
-		queries := float64(q[len(q)-2])
-		m := Work{Kind: MatMul, DType: w.DType, Batch: heads, M: queries, N: keys, K: d}
-		k.Works = append(k.Works, m, Work{Kind: MatMul, DType: w.DType, Batch: heads, M: queries, N: float64(outShape[len(outShape)-1]), K: keys})
-		w = Work{Kind: Transcend, Elements: heads * queries * keys, Flops: ugraph.OpSoftmax.Info().Flops}
+	if len(run) > 0 {
+		w.Rows = w.Elements / float64(run[len(run)-1])
 	}
-	if len(outShape) > 0 {
-		w.Rows = out / float64(outShape[len(outShape)-1])
-	}
-	k.Works = append(k.Works, w)
-	k.cutInto(c.row)
-	return k, nil
+	return w
 }
 
 // blockTile is how many bytes of tiles a block of a single operator works on: they stay in a second-level

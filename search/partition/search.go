@@ -112,6 +112,7 @@ type search struct {
 	// Of a segment.
 	cells  []cell
 	all    cellSet
+	tax    float64             // on each group, microseconds
 	memo   map[cellSet]float64 // exact prices; +Inf: refused
 	failed map[cellSet]float64 // the price is known to be more than this
 }
@@ -203,7 +204,13 @@ func (s *search) prepare(lists [][]int) {
 		x.reads = slices.Compact(x.reads)
 		s.cells = append(s.cells, x)
 	}
+	s.tax = 0
+	s.tax = taxRate * s.bound(s.all)
 }
+
+// taxRate is what a group costs beyond its predicted time, as a part of the bound of the whole: differences
+// smaller than what the model can know do not justify another kernel and another tensor.
+const taxRate = 0.01
 
 // bound is a lower bound for the time of kernels that compute the cells: one launch, and the greater of
 // contractions and compulsory bytes. Tensors that lie within the cells need not be moved.
@@ -240,7 +247,7 @@ func (s *search) bound(set cellSet) float64 {
 			}
 		}
 	}
-	return s.row.LaunchUS + max(us, bytes/s.fastest()*1e-3)
+	return s.tax + s.row.LaunchUS + max(us, bytes/s.fastest()*1e-3)
 }
 
 // fastest is the greatest rate at which a kernel can move its tensors, in 10⁹ bytes a second.
@@ -278,7 +285,7 @@ func (s *search) schedule(nodes []int, top int, below float64) (Group, error) {
 	return g, err
 }
 
-// price is the exact time of a group, or +Inf where it is refused or more than below.
+// price is the exact time of a group and its tax, or +Inf where it is refused or more than below.
 func (s *search) price(set cellSet, below float64) (float64, error) {
 	if us, ok := s.memo[set]; ok {
 		return us, nil
@@ -294,6 +301,9 @@ func (s *search) price(set cellSet, below float64) (float64, error) {
 	if math.IsInf(limit, 1) {
 		limit = 0
 	}
+	if limit > 0 {
+		limit = max(limit-s.tax, 1e-9)
+	}
 	g, err := s.schedule(s.nodes(set), 1, limit)
 	if err != nil {
 		return 0, err
@@ -307,7 +317,7 @@ func (s *search) price(set cellSet, below float64) (float64, error) {
 		}
 		return math.Inf(1), nil
 	}
-	us := g.US()
+	us := g.US() + s.tax
 	s.memo[set] = us
 	return us, nil
 }
@@ -369,7 +379,7 @@ func (s *search) segment(lists [][]int) ([][]int, error) {
 	if s.opt.Below > 0 {
 		incumbent = s.opt.Below
 	}
-	if s.within(s.all) {
+	if s.within(s.all) && s.connected(s.all) {
 		us, err := s.price(s.all, incumbent)
 		if err != nil {
 			return nil, err

@@ -126,6 +126,7 @@ type search struct {
 	sizes   []size
 	pricers []*pricer
 	most    *pricer // at the largest sizes: for memory
+	by      []float64
 }
 
 func (s *search) form(f *loop.Form) error {
@@ -159,24 +160,45 @@ func (s *search) form(f *loop.Form) error {
 	return nil
 }
 
-// value is the objective at a point: the price of a complete one, else a lower bound.
+// value is the objective at a point: the price of a complete one, else a lower bound. It is not ok where
+// the second kernel of a split has no tiling, or, for a complete point, where it cannot be among the best.
 func (s *search) value(p *point) (mean float64, by []float64, ok bool) {
-	var sum float64
-	var merge *merge
-	if p.split > 0 && !s.f.Direct {
-		if merge = s.merge(p.split); merge.err != nil {
-			return 0, nil, false
-		}
-	}
-	for i, r := range s.pricers {
+	by = s.by[:0]
+	split := p.split > 0 && !s.f.Direct
+	for _, r := range s.pricers {
 		us := r.kernel(p).US(s.opt.Row)
-		if merge != nil {
-			us += merge.us[i]
+		if split {
+			us += s.opt.Row.LaunchUS // the least that the second kernel takes
 		}
 		by = append(by, us)
-		sum += math.Log(us)
 	}
-	return math.Exp(sum / float64(len(by))), by, true
+	s.by = by
+	mean = geometricMean(by)
+	if !split || !p.complete() {
+		return mean, by, true
+	}
+	if bucket(mean) > s.limit {
+		return 0, nil, false
+	}
+	m := s.merge(p.split)
+	if m.err != nil {
+		return 0, nil, false
+	}
+	for i := range by {
+		by[i] += m.us[i] - s.opt.Row.LaunchUS
+	}
+	return geometricMean(by), by, true
+}
+
+func geometricMean(xs []float64) float64 {
+	if len(xs) == 1 {
+		return xs[0]
+	}
+	sum := 0.0
+	for _, x := range xs {
+		sum += math.Log(x)
+	}
+	return math.Exp(sum / float64(len(xs)))
 }
 
 // merge schedules the second kernel for a split, once.
@@ -311,7 +333,7 @@ func (s *search) price(p *point) {
 	e.contiguous = s.pricers[0].contiguous()
 	s.most.cut(p, false)
 	t := loop.Tiling{Grid: p.grid, LoopTile: p.loop}
-	e.choice = Choice{Form: s.f, US: us, BySize: by, TileBytes: s.most.memory(p.split > 0 && !s.f.Direct), Kernels: 1}
+	e.choice = Choice{Form: s.f, US: us, BySize: slices.Clone(by), TileBytes: s.most.memory(p.split > 0 && !s.f.Direct), Kernels: 1}
 	if p.split > 0 {
 		t.Split = &loop.AxisTile{Axis: s.f.Loop, Tile: p.split}
 		if !s.f.Direct {

@@ -68,7 +68,7 @@ func TestCalibrated(t *testing.T) {
 
 func TestLevelFor(t *testing.T) {
 	r, _ := ByName("cpu:avx2")
-	for bytes, want := range map[int64]int{1000: 0, 100 << 10: 1, 10 << 20: 2, 20 << 20: 3} {
+	for bytes, want := range map[int64]int{1000: 0, 100 << 10: 1, 6 << 20: 2, 20 << 20: 3} {
 		if got := r.LevelFor(bytes, 2); got != want {
 			t.Errorf("%d bytes: level %d, want %d", bytes, got, want)
 		}
