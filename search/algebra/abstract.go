@@ -9,7 +9,7 @@ import (
 
 // The normal form of an abstract expression: a polynomial over the natural numbers whose monomials are
 //
-//	± numerator atoms · exp(polynomial) / denominator atoms
+//	± numerator atoms · exp(polynomial) / (denominator atoms · exp(polynomial))
 //
 // An atom is an input, a constant, Σ over an axis, an opaque function of polynomials, or (as a
 // denominator) a polynomial of several terms. Nothing cancels. The axioms that it decides are the rows
@@ -27,7 +27,8 @@ type (
 type core struct {
 	neg      bool
 	num, den []atomID // sorted multisets
-	exp      polyID   // 0: none
+	exp      polyID   // exponent above; 0: none
+	expDen   polyID   // exponent below, of an inverted sum of exponentials
 }
 
 // term is a monomial of a polynomial. Free are the axes that are not summed yet: Σ_k does nothing to a
@@ -85,6 +86,9 @@ func newAbstraction() *abstraction {
 	return a
 }
 
+// sumKey is the key of the atoms Σ over an axis.
+const sumKey = "sum"
+
 const (
 	coreOne   coreID = 0
 	coreMinus coreID = 1
@@ -121,6 +125,7 @@ func (a *abstraction) core(c core) coreID {
 		b = binary.AppendUvarint(b, uint64(x))
 	}
 	b = binary.AppendUvarint(b, uint64(c.exp))
+	b = binary.AppendUvarint(b, uint64(c.expDen))
 	a.buf = b
 	if id, ok := a.coreIDs[string(b)]; ok {
 		return id
@@ -225,7 +230,7 @@ func (a *abstraction) mulCore(x, y coreID) coreID {
 		return r
 	}
 	cx, cy := a.cores[x], a.cores[y]
-	r := a.core(core{neg: cx.neg != cy.neg, num: mergeAtoms(cx.num, cy.num), den: mergeAtoms(cx.den, cy.den), exp: a.add(cx.exp, cy.exp)})
+	r := a.core(core{neg: cx.neg != cy.neg, num: mergeAtoms(cx.num, cy.num), den: mergeAtoms(cx.den, cy.den), exp: a.add(cx.exp, cy.exp), expDen: a.add(cx.expDen, cy.expDen)})
 	a.products[k] = r
 	return r
 }
@@ -269,7 +274,7 @@ func (a *abstraction) sumTerm(t term, over expr.AxisSet) term {
 }
 
 func (a *abstraction) sumAtom(axis int) coreID {
-	return a.core(core{num: []atomID{a.atom(atom{key: "sum", over: expr.Set(axis)})}})
+	return a.core(core{num: []atomID{a.atom(atom{key: sumKey, over: expr.Set(axis)})}})
 }
 
 func (a *abstraction) sum(x polyID, over expr.AxisSet) polyID {
@@ -304,7 +309,7 @@ func (a *abstraction) maxOver(key string, x polyID, over expr.AxisSet) polyID {
 	}
 	in := a.strip(x)
 	if ts := a.polys[in]; len(ts) == 1 && ts[0].coef == 1 {
-		if c := a.cores[ts[0].core]; !c.neg && c.exp == 0 && len(c.den) == 0 && len(c.num) == 1 {
+		if c := a.cores[ts[0].core]; !c.neg && c.exp == 0 && c.expDen == 0 && len(c.den) == 0 && len(c.num) == 1 {
 			if inner := a.atoms[c.num[0]]; inner.max && inner.key == key {
 				return a.single(a.core(core{num: []atomID{a.atom(atom{key: key, args: inner.args, max: true, over: inner.over | over})}}), free&^over)
 			}
@@ -317,8 +322,9 @@ func (a *abstraction) expOf(x polyID) polyID {
 	return a.single(a.core(core{exp: a.strip(x)}), a.free(x))
 }
 
-// inverse is 1/x. A monomial is inverted atom by atom, exp(b) to exp(-b); of a sum the common factor
-// is taken out and the rest is one atom.
+// inverse is 1/x. A monomial is inverted atom by atom, exp(b) to exp(-b) unless it is summed (the
+// exponent of a softmax's denominator must not meet the numerator's: every sum of the two would be
+// admitted); of a sum of monomials the common factor is taken out and the rest is one atom.
 func (a *abstraction) inverse(x polyID) polyID {
 	free := a.free(x)
 	ts := a.polys[a.strip(x)]
@@ -351,12 +357,26 @@ func (a *abstraction) withFree(p polyID, free expr.AxisSet) polyID {
 // inverseCore is 1/c, multiplying out the sums that were its denominators.
 func (a *abstraction) inverseCore(id coreID) polyID {
 	c := a.cores[id]
-	out := a.denominator(id)
+	out := a.denominator(id) // with the exponent below
 	inv := core{neg: c.neg, den: c.num}
-	if c.exp != 0 {
+	switch {
+	case c.exp == 0:
+	case a.isSum(c):
+		inv.expDen = c.exp
+	default:
 		inv.exp = a.negate(c.exp)
 	}
 	return a.mul(out, a.single(a.core(inv), 0), 0)
+}
+
+// isSum tells whether a monomial is summed over an axis.
+func (a *abstraction) isSum(c core) bool {
+	for _, x := range c.num {
+		if a.atoms[x].key == sumKey {
+			return true
+		}
+	}
+	return false
 }
 
 // denominator is the product of a monomial's denominators, multiplied out.
@@ -370,7 +390,7 @@ func (a *abstraction) denominator(id coreID) polyID {
 			plain = append(plain, x)
 		}
 	}
-	out := a.single(a.core(core{num: plain}), 0)
+	out := a.single(a.core(core{num: plain, exp: a.cores[id].expDen}), 0)
 	for _, p := range sums {
 		out = a.mul(out, p, 0)
 	}
@@ -394,13 +414,16 @@ func (a *abstraction) gcd(x, y core) core {
 		}
 		return out
 	}
-	var exp []term
-	for _, t := range a.polys[x.exp] {
-		if n := min(t.coef, a.coefficient(y.exp, t.core)); n > 0 {
-			exp = append(exp, term{t.core, 0, n})
+	least := func(p, q polyID) polyID {
+		var out []term
+		for _, t := range a.polys[p] {
+			if n := min(t.coef, a.coefficient(q, t.core)); n > 0 {
+				out = append(out, term{t.core, 0, n})
+			}
 		}
+		return a.poly(out)
 	}
-	return core{num: common(x.num, y.num), den: common(x.den, y.den), exp: a.poly(exp)}
+	return core{num: common(x.num, y.num), den: common(x.den, y.den), exp: least(x.exp, y.exp), expDen: least(x.expDen, y.expDen)}
 }
 
 // coefficient is the coefficient of a monomial in a polynomial without free axes.
@@ -438,28 +461,37 @@ func (a *abstraction) divide(t, c coreID) (coreID, bool) {
 	if !ok {
 		return 0, false
 	}
-	exp := ct.exp
-	if cc.exp != 0 {
-		var rest []term
-		found := 0
-		for _, u := range a.polys[ct.exp] {
-			n := a.coefficient(cc.exp, u.core)
-			if n > u.coef {
-				return 0, false
-			}
-			if n > 0 {
-				found++
-			}
-			if u.coef > n {
-				rest = append(rest, term{u.core, 0, u.coef - n})
-			}
-		}
-		if found != len(a.polys[cc.exp]) {
+	exp, ok := a.minus(ct.exp, cc.exp)
+	if !ok {
+		return 0, false
+	}
+	expDen, ok := a.minus(ct.expDen, cc.expDen)
+	if !ok {
+		return 0, false
+	}
+	return a.core(core{neg: ct.neg != cc.neg, num: num, den: den, exp: exp, expDen: expDen}), true
+}
+
+// minus is p - q, where q is at most p, of polynomials without free axes.
+func (a *abstraction) minus(p, q polyID) (polyID, bool) {
+	if q == 0 {
+		return p, true
+	}
+	var rest []term
+	found := 0
+	for _, t := range a.polys[p] {
+		n := a.coefficient(q, t.core)
+		if n > t.coef {
 			return 0, false
 		}
-		exp = a.poly(rest)
+		if n > 0 {
+			found++
+		}
+		if t.coef > n {
+			rest = append(rest, term{t.core, 0, t.coef - n})
+		}
 	}
-	return a.core(core{neg: ct.neg != cc.neg, num: num, den: den, exp: exp}), true
+	return a.poly(rest), found == len(a.polys[q])
 }
 
 // target registers a polynomial, and every polynomial nested in it, as one whose subexpressions are
@@ -481,7 +513,8 @@ func (a *abstraction) target(p polyID) {
 			}
 		}
 		a.target(c.exp)
-		if len(c.den) > 0 {
+		a.target(c.expDen)
+		if len(c.den) > 0 || c.expDen != 0 {
 			a.target(a.denominator(t.core))
 		}
 	}

@@ -97,7 +97,7 @@ func (c *closure) language() {
 		case n.Op == ugraph.OpMatMul:
 			c.contracted |= n.Over
 		case n.Over != 0:
-			if n.Op == ugraph.OpSum || n.Op == ugraph.OpMean {
+			if n.Op == ugraph.OpSum { // not of a mean: sums beside means would double the values
 				c.contracted |= n.Over
 			}
 			once(&c.reductions, edge{op: n.Op, over: n.Over})
