@@ -54,6 +54,7 @@ type abstraction struct {
 	atomIDs map[string]atomID
 
 	cores    []core
+	lanes    []lanes // by core
 	coreIDs  map[string]coreID
 	products map[[2]coreID]coreID
 
@@ -62,10 +63,12 @@ type abstraction struct {
 	stripped []polyID // by polynomial: without free axes; -1 unknown
 
 	targets  [][]term
+	weights  []uint32 // by target: the sum of its coefficients
+	bounds   []lanes  // of the targets' monomials, each once
 	isTarget map[polyID]bool
-	quotient map[coreID][]factor
-	verdict  map[polyID]bool
-	inverses map[polyID]polyID
+	quotient [][]factor // by core; nil: not asked yet
+	verdict  []int8     // by polynomial: 0 not asked, 1 no, 2 yes
+	inverses []polyID   // by polynomial; 0: not asked
 
 	buf  []byte
 	used []uint32
@@ -79,7 +82,7 @@ type factor struct {
 
 func newAbstraction() *abstraction {
 	a := &abstraction{atomIDs: map[string]atomID{}, coreIDs: map[string]coreID{}, products: map[[2]coreID]coreID{},
-		polyIDs: map[string]polyID{}, isTarget: map[polyID]bool{}, quotient: map[coreID][]factor{}, verdict: map[polyID]bool{}, inverses: map[polyID]polyID{}}
+		polyIDs: map[string]polyID{}, isTarget: map[polyID]bool{}}
 	a.poly(nil)    // the empty polynomial is 0
 	a.core(core{}) // the monomial 1 is 0
 	a.core(core{neg: true})
@@ -132,6 +135,8 @@ func (a *abstraction) core(c core) coreID {
 	}
 	id := coreID(len(a.cores))
 	a.cores = append(a.cores, c)
+	a.lanes = append(a.lanes, lanesOf(c))
+	a.quotient = append(a.quotient, nil)
 	a.coreIDs[string(b)] = id
 	return id
 }
@@ -174,6 +179,8 @@ func (a *abstraction) poly(ts []term) polyID {
 	id := polyID(len(a.polys))
 	a.polys = append(a.polys, ts)
 	a.stripped = append(a.stripped, -1)
+	a.verdict = append(a.verdict, 0)
+	a.inverses = append(a.inverses, 0)
 	a.polyIDs[string(b)] = id
 	return id
 }
@@ -503,9 +510,13 @@ func (a *abstraction) target(p polyID) {
 	}
 	a.isTarget[p] = true
 	a.targets = append(a.targets, a.polys[p])
+	a.weights = append(a.weights, a.weight(p))
 	clear(a.quotient)
 	clear(a.verdict)
 	for _, t := range a.polys[p] {
+		if l := a.lanes[t.core]; !slices.Contains(a.bounds, l) {
+			a.bounds = append(a.bounds, l)
+		}
 		c := a.cores[t.core]
 		for _, x := range slices.Concat(c.num, c.den) {
 			for _, arg := range a.atoms[x].args {
@@ -522,7 +533,7 @@ func (a *abstraction) target(p polyID) {
 
 // factors lists every (target, q) with c·q a monomial of the target.
 func (a *abstraction) factors(c coreID) []factor {
-	if fs, ok := a.quotient[c]; ok {
+	if fs := a.quotient[c]; fs != nil {
 		return fs
 	}
 	fs := []factor{}
@@ -565,8 +576,8 @@ func (a *abstraction) fits(f factor, terms func(yield func(c coreID, coef uint32
 // coefficients are natural numbers and nothing cancels, so if C[P] = T for a context C, T = Q·P + R
 // with Q not 0, and each monomial q of Q has q·P ≤ T.
 func (a *abstraction) admits(p polyID) bool {
-	if v, ok := a.verdict[p]; ok {
-		return v
+	if v := a.verdict[p]; v != 0 {
+		return v == 2
 	}
 	ts := a.polys[p]
 	v := false
@@ -583,8 +594,49 @@ func (a *abstraction) admits(p polyID) bool {
 			}
 		}
 	}
-	a.verdict[p] = v
+	a.verdict[p] = 1
+	if v {
+		a.verdict[p] = 2
+	}
 	return v
+}
+
+// weight is the sum of a polynomial's coefficients.
+func (a *abstraction) weight(p polyID) uint32 {
+	var n uint32
+	for _, t := range a.polys[p] {
+		n = addCoef(n, t.coef)
+	}
+	return n
+}
+
+// lanes counts a monomial's atoms, several kinds of atom to a counter of 7 bits: two words for the
+// numerator and two for the denominator.
+type lanes [4]uint64
+
+func lanesOf(c core) (l lanes) {
+	for _, x := range c.num {
+		l[x>>3&1] += 1 << ((x & 7) * 8)
+	}
+	for _, x := range c.den {
+		l[2+(x>>3&1)] += 1 << ((x & 7) * 8)
+	}
+	return
+}
+
+// mayDivide is false where x·y divides no monomial of a target for having too many atoms of a kind: a
+// test before the product is built, which decides most.
+func (a *abstraction) mayDivide(x, y coreID) bool {
+	const high = 0x8080808080808080
+	lx, ly := &a.lanes[x], &a.lanes[y]
+	s0, s1, s2, s3 := lx[0]+ly[0], lx[1]+ly[1], lx[2]+ly[2], lx[3]+ly[3]
+	for i := range a.bounds {
+		b := &a.bounds[i]
+		if ((b[0]|high)-s0)&((b[1]|high)-s1)&((b[2]|high)-s2)&((b[3]|high)-s3)&high == high {
+			return true
+		}
+	}
+	return false
 }
 
 // admitsSum is admits(x + sign·y) without building the sum.
@@ -593,7 +645,11 @@ func (a *abstraction) admitsSum(x, y polyID, sign coreID) bool {
 	if len(tx) == 0 {
 		return false
 	}
+	weight := addCoef(a.weight(x), a.weight(y))
 	for _, f := range a.factors(tx[0].core) {
+		if a.weights[f.target] < weight {
+			continue
+		}
 		if a.fits(f, func(yield func(coreID, uint32) bool) {
 			for _, t := range tx {
 				if !yield(t.core, t.coef) {
@@ -616,6 +672,9 @@ func (a *abstraction) admitsSum(x, y polyID, sign coreID) bool {
 func (a *abstraction) admitsProduct(x, y polyID, over expr.AxisSet) bool {
 	tx, ty := a.polys[x], a.polys[y]
 	if len(tx) == 0 || len(ty) == 0 {
+		return false
+	}
+	if !a.mayDivide(tx[0].core, ty[0].core) {
 		return false
 	}
 	product := func(s, t term) term {

@@ -2,7 +2,6 @@ package algebra
 
 import (
 	"context"
-	"fmt"
 	"math/bits"
 	"slices"
 	"sync"
@@ -44,11 +43,10 @@ type closure struct {
 	nodeVal []int          // node of the program -> value
 
 	unary      []edge // unary operators of the program, without arguments
-	binary     []edge // its maximum, minimum and the like
+	binary     []edge // add, sub, mul, and of the program div, maximum and the like
 	reductions []edge // its reductions over single axes and over the sets it uses
 	contracted expr.AxisSet
 	axisSets   map[expr.AxisSet]bool
-	hasDiv     bool
 
 	done []int // values that were paired, in order
 	pend []candidate
@@ -82,11 +80,15 @@ func newClosure(d *expr.DAG, opt Options, st *Stats) *closure {
 // language collects the operators that the closure may apply: those of the program.
 func (c *closure) language() {
 	seen := map[string]bool{}
+	c.binary = []edge{{op: ugraph.OpAdd}, {op: ugraph.OpSub}, {op: ugraph.OpMul}}
 	once := func(list *[]edge, e edge) {
-		if k := fmt.Sprint(e.op, e.over, e.attrs); !seen[k] {
+		if k := edgeKey(e); !seen[k] {
 			seen[k] = true
 			*list = append(*list, e)
 		}
+	}
+	for _, b := range c.binary {
+		seen[edgeKey(b)] = true
 	}
 	for _, n := range c.d.Nodes {
 		c.axisSets[n.Axes] = true
@@ -106,9 +108,7 @@ func (c *closure) language() {
 			}
 		case len(n.Args) == 1:
 			once(&c.unary, edge{op: n.Op, attrs: n.Attrs})
-		case n.Op == ugraph.OpDiv:
-			c.hasDiv = true
-		case len(n.Args) == 2 && n.Op != ugraph.OpAdd && n.Op != ugraph.OpSub && n.Op != ugraph.OpMul:
+		case len(n.Args) == 2:
 			once(&c.binary, edge{op: n.Op, attrs: n.Attrs})
 		}
 	}
@@ -282,11 +282,11 @@ func (c *closure) expand(vi int) {
 	}
 	fresh := v.forms[from:]
 	for _, u := range c.unary {
-		c.try(edge{op: u.op, attrs: u.attrs, args: []int{vi}}, v.axes, fresh)
+		c.tryOne(u, vi, v.axes, fresh)
 	}
 	for _, r := range c.reductions {
 		if v.axes.Contains(r.over) {
-			c.try(edge{op: r.op, over: r.over, args: []int{vi}}, v.axes&^r.over, fresh)
+			c.tryOne(r, vi, v.axes&^r.over, fresh)
 		}
 	}
 	for _, ui := range c.done {
@@ -294,53 +294,55 @@ func (c *closure) expand(vi int) {
 		forms := u.forms[:u.paired]
 		union := u.axes | v.axes
 		if union == u.axes || union == v.axes || c.axisSets[union] {
-			c.try(edge{op: ugraph.OpAdd, args: []int{vi, ui}}, union, fresh, forms)
-			c.try(edge{op: ugraph.OpSub, args: []int{vi, ui}}, union, fresh, forms)
-			c.try(edge{op: ugraph.OpMul, args: []int{vi, ui}}, union, fresh, forms)
-			if ui != vi {
-				c.try(edge{op: ugraph.OpSub, args: []int{ui, vi}}, union, forms, fresh)
-			}
-			if c.hasDiv {
-				c.try(edge{op: ugraph.OpDiv, args: []int{vi, ui}}, union, fresh, forms)
-				if ui != vi {
-					c.try(edge{op: ugraph.OpDiv, args: []int{ui, vi}}, union, forms, fresh)
-				}
-			}
 			for _, b := range c.binary {
-				c.try(edge{op: b.op, attrs: b.attrs, args: []int{vi, ui}}, union, fresh, forms)
+				c.tryPair(b, vi, ui, union, fresh, forms)
+				if ui != vi && !(expr.Node{Op: b.op, Args: []int{vi, ui}}).Commutes() {
+					c.tryPair(b, ui, vi, union, forms, fresh)
+				}
 			}
 		}
 		shared := u.axes & v.axes & c.contracted
 		for over := shared; over != 0; over = (over - 1) & shared {
 			if bits.OnesCount64(uint64(over)) <= 2 || over == shared {
-				c.try(edge{op: ugraph.OpMatMul, over: over, args: []int{vi, ui}}, union&^over, fresh, forms)
+				c.tryPair(edge{op: ugraph.OpMatMul, over: over}, vi, ui, union&^over, fresh, forms)
 			}
 		}
 	}
 	c.settle()
 }
 
-// try tests an application under every combination of its operands' forms.
-func (c *closure) try(e edge, axes expr.AxisSet, forms ...[]polyID) {
-	n := expr.Node{Op: e.op, Over: e.over, Attrs: e.attrs, Args: e.args}
-	args := make([]polyID, len(forms))
-	var rec func(i int)
-	rec = func(i int) {
-		if i < len(forms) {
-			for _, f := range forms[i] {
-				args[i] = f
-				rec(i + 1)
-			}
-			return
+// tryOne tests a unary application or reduction under every form of its operand.
+func (c *closure) tryOne(e edge, arg int, axes expr.AxisSet, forms []polyID) {
+	for _, f := range forms {
+		form := c.abs.form(expr.Node{Op: e.op, Over: e.over, Attrs: e.attrs, Args: []int{arg}}, []polyID{f})
+		if c.passes(c.abs.admits(form)) {
+			e.args = []int{arg}
+			c.admit(e, axes, form)
 		}
-		c.st.Tests++
-		if !c.opt.NoAbstraction && !c.abs.admitsNode(n, args) {
-			c.st.Pruned[pruneAbstract].Count++
-			return
-		}
-		c.admit(e, axes, c.abs.form(n, args))
 	}
-	rec(0)
+}
+
+// tryPair tests a binary application under every combination of its operands' forms. It is the inner
+// loop of the closure: nothing is built for an application that is pruned.
+func (c *closure) tryPair(e edge, x, y int, axes expr.AxisSet, fx, fy []polyID) {
+	for _, f := range fx {
+		for _, g := range fy {
+			if c.passes(c.abs.admitsPair(e, f, g)) {
+				e.args = []int{x, y}
+				c.admit(e, axes, c.abs.form(expr.Node{Op: e.op, Over: e.over, Attrs: e.attrs, Args: e.args}, []polyID{f, g}))
+			}
+		}
+	}
+}
+
+// passes counts a test.
+func (c *closure) passes(admitted bool) bool {
+	c.st.Tests++
+	if !admitted && !c.opt.NoAbstraction {
+		c.st.Pruned[pruneAbstract].Count++
+		return false
+	}
+	return true
 }
 
 // admit keeps an application for evaluation, or notes a new form of the value that it is known to yield.

@@ -62,27 +62,26 @@ func (a *abstraction) form(n expr.Node, args []polyID) polyID {
 	return a.function(key, args...)
 }
 
-// admitsNode is admits(form(n, args)), building the form only where nothing shorter decides.
-func (a *abstraction) admitsNode(n expr.Node, args []polyID) bool {
-	switch n.Op {
+// admitsPair is admits(form(e, x, y)), building the form only where nothing shorter decides.
+func (a *abstraction) admitsPair(e edge, x, y polyID) bool {
+	switch e.op {
 	case ugraph.OpAdd:
-		return a.admitsSum(args[0], args[1], coreOne)
+		return a.admitsSum(x, y, coreOne)
 	case ugraph.OpSub:
-		return a.admitsSum(args[0], args[1], coreMinus)
+		return a.admitsSum(x, y, coreMinus)
 	case ugraph.OpMul, ugraph.OpMatMul:
-		return a.admitsProduct(args[0], args[1], n.Over)
+		return a.admitsProduct(x, y, e.over)
 	case ugraph.OpDiv:
-		return a.admitsProduct(args[0], a.inverted(args[1]), 0)
+		return a.admitsProduct(x, a.inverted(y), 0)
 	}
-	return a.admits(a.form(n, args))
+	return a.admits(a.form(expr.Node{Op: e.op, Over: e.over, Attrs: e.attrs, Args: []int{0, 1}}, []polyID{x, y}))
 }
 
 // inverted is inverse, memoised.
 func (a *abstraction) inverted(p polyID) polyID {
-	if q, ok := a.inverses[p]; ok {
-		return q
+	if a.inverses[p] == 0 {
+		q := a.inverse(p)
+		a.inverses[p] = q
 	}
-	q := a.inverse(p)
-	a.inverses[p] = q
-	return q
+	return a.inverses[p]
 }
