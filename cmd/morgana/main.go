@@ -79,6 +79,7 @@ func main() { os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr)) }
 func Main(args []string, stdout, stderr io.Writer) (code int) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the command at once
 	defer func() {
 		if r := recover(); r != nil {
 			fmt.Fprintf(stderr, "morgana: internal failure: %v\n%s\nThis is a bug. Please report it with the command (%s) and the lines above.\n",
@@ -101,8 +102,14 @@ func Main(args []string, stdout, stderr io.Writer) (code int) {
 		fmt.Fprintf(stderr, "morgana: %v (morgana --help lists commands and flags)\n", err)
 		return exitBad
 	}
-	a := &app{ctx: ctx, stdout: stdout, stderr: stderr, quiet: c.Quiet}
-	err = kctx.Run(a)
+	out := &output{w: stdout, hold: asJSON(kctx)}
+	a := &app{ctx: ctx, stdout: out, stderr: stderr, quiet: c.Quiet}
+	return out.finish(a.ended(kctx.Run(a)), stderr)
+}
+
+// ended prints why a command ended, and gives its exit code.
+func (a *app) ended(err error) int {
+	stderr := a.stderr
 	switch e := (*exitError)(nil); {
 	case err == nil:
 		return exitOK
