@@ -40,7 +40,7 @@ type blockReader struct {
 
 // block is a kernel that a block graph defines.
 func (c *context) block(n *ugraph.Node) (*Kernel, error) {
-	r := &blockReader{c: c, n: n, g: n.Body, k: &Kernel{Trips: Dim{1, 1}}}
+	r := &blockReader{c: c, n: n, g: opened(n.Body), k: &Kernel{Trips: Dim{1, 1}}}
 	for _, d := range r.g.Grid {
 		dim, err := gridDim(d, c.env)
 		if err != nil {
@@ -74,6 +74,67 @@ func (c *context) block(n *ugraph.Node) (*Kernel, error) {
 	}
 	r.k.TileBytes = r.peak()
 	return r.k, nil
+}
+
+// opened is the block graph with the nodes of its thread graphs in the place of these: the executor runs
+// them one by one on tiles. Outputs keep their types; nothing is inferred again.
+func opened(g *ugraph.Graph) *ugraph.Graph {
+	out := &ugraph.Graph{Level: g.Level, Name: g.Name, Grid: g.Grid, Loop: g.Loop}
+	to := make([]ugraph.ValueID, len(g.Values))
+	for _, in := range g.Inputs {
+		v := g.Values[in.Value]
+		to[in.Value] = out.AddInput(v.Name, v.Type, in.Const)
+	}
+	add := func(op ugraph.Op, attrs ugraph.Attrs, args []ugraph.ValueID, types []ugraph.Type) []ugraph.ValueID {
+		n := ugraph.Node{Op: op, Attrs: attrs, Args: args}
+		for i, t := range types {
+			n.Results = append(n.Results, ugraph.ValueID(len(out.Values)))
+			out.Values = append(out.Values, ugraph.Value{Type: t, Node: ugraph.NodeID(len(out.Nodes)), Index: i})
+		}
+		out.Nodes = append(out.Nodes, n)
+		return n.Results
+	}
+	mapped := func(ids, to []ugraph.ValueID) []ugraph.ValueID {
+		m := make([]ugraph.ValueID, len(ids))
+		for i, v := range ids {
+			m[i] = to[v]
+		}
+		return m
+	}
+	types := func(g *ugraph.Graph, ids []ugraph.ValueID) []ugraph.Type {
+		ts := make([]ugraph.Type, len(ids))
+		for i, v := range ids {
+			ts[i] = g.Values[v].Type
+		}
+		return ts
+	}
+	for i := range g.Nodes {
+		n := &g.Nodes[i]
+		if n.Op != ugraph.OpThread {
+			for j, r := range add(n.Op, n.Attrs, mapped(n.Args, to), types(g, n.Results)) {
+				to[n.Results[j]] = r
+			}
+			continue
+		}
+		inner := make([]ugraph.ValueID, len(n.Body.Values))
+		for j, in := range n.Body.Inputs {
+			inner[in.Value] = to[n.Args[j]]
+		}
+		for k := range n.Body.Nodes {
+			m := &n.Body.Nodes[k]
+			for j, r := range add(m.Op, m.Attrs, mapped(m.Args, inner), types(n.Body, m.Results)) {
+				inner[m.Results[j]] = r
+			}
+		}
+		for j, o := range n.Body.Outputs {
+			to[n.Results[j]] = inner[o.Value]
+		}
+	}
+	for _, o := range g.Outputs {
+		o.Value = to[o.Value]
+		out.Outputs = append(out.Outputs, o)
+	}
+	return out
 }
 
 // measure evaluates the shapes of all tiles. A tile is no larger than the axis that it was cut from.
@@ -149,29 +210,8 @@ func (r *blockReader) onlyProducts(v ugraph.ValueID) bool {
 }
 
 func (r *blockReader) node(n *ugraph.Node) error {
-	switch n.Op {
-	case ugraph.OpLoad:
+	if n.Op == ugraph.OpLoad {
 		r.load(n)
-		return nil
-	case ugraph.OpThread:
-		// The elements of a fused chain are in registers between its operators: one pass over tiles.
-		var bytes float64
-		for _, v := range append(append([]ugraph.ValueID{}, n.Args...), n.Results...) {
-			bytes += r.elems[v] * 4
-		}
-		out := n.Results[0]
-		for i := range n.Body.Nodes {
-			m := &n.Body.Nodes[i]
-			if KindOf(m.Op) == Free {
-				continue
-			}
-			w := Work{Kind: KindOf(m.Op), Phase: r.phases[out], Elements: r.elems[out], Flops: m.Op.Info().Flops}
-			if w.Kind == MatMul {
-				return fmt.Errorf("a product in a thread graph")
-			}
-			w.Bytes, bytes = bytes, 0
-			r.k.Works = append(r.k.Works, w)
-		}
 		return nil
 	}
 	kind := KindOf(n.Op)
@@ -351,7 +391,7 @@ func (r *blockReader) accumulated(v ugraph.ValueID) bool {
 }
 
 func (r *blockReader) isView(n *ugraph.Node) bool {
-	return len(n.Args) > 0 && KindOf(n.Op) == Free && n.Op != ugraph.OpLoad && n.Op != ugraph.OpThread
+	return len(n.Args) > 0 && KindOf(n.Op) == Free && n.Op != ugraph.OpLoad
 }
 
 // peak sums intervals of bytes over positions in time.
