@@ -12,7 +12,6 @@ import (
 	"github.com/morgana-ml/morgana/runtime/tensor"
 	"github.com/morgana-ml/morgana/ugraph"
 	"github.com/morgana-ml/morgana/ugraph/library"
-
 )
 
 // Device is a CPU with a set number of threads. Its methods may be called by several goroutines.

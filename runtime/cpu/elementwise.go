@@ -196,13 +196,15 @@ func float64Unary(n *flatNode) (func(float64) float64, error) {
 // compileUnary makes the step of a unary elementwise operator.
 func (b *block) compileUnary(n *flatNode) (step, error) {
 	dst, x := n.results[0], n.args[0]
+	dt := b.values[dst].dtype
+	if !dt.IsFloat() {
+		return b.compileIntUnary(n)
+	}
 	f64, err := float64Unary(n)
 	if err != nil {
 		return nil, err
 	}
-	dt := b.values[dst].dtype
-	switch b.values[dst].kind {
-	case inF32:
+	if b.values[dst].kind == inF32 {
 		if n.op == ugraph.OpClamp {
 			lo := float32(n.attrs.Num("min", ugraph.Inf(-1)).Float64())
 			hi := float32(n.attrs.Num("max", ugraph.Inf(1)).Float64())
@@ -223,9 +225,14 @@ func (b *block) compileUnary(n *flatNode) (step, error) {
 		}
 		f := func(s float32) float32 { return float32(f64(float64(s))) }
 		return func(w *worker) { mapUnary(w, w.own(dst), &w.tiles[x], f) }, nil
-	case inF64:
-		return func(w *worker) { mapUnary(w, w.own(dst), &w.tiles[x], f64) }, nil
 	}
+	return func(w *worker) { mapUnary(w, w.own(dst), &w.tiles[x], f64) }, nil
+}
+
+// compileIntUnary makes the step of a unary operator on integers or bool.
+func (b *block) compileIntUnary(n *flatNode) (step, error) {
+	dst, x := n.results[0], n.args[0]
+	dt := b.values[dst].dtype
 	i64, err := intUnary(n, dt)
 	if err != nil {
 		return nil, err

@@ -14,6 +14,11 @@ const plainTile = 1 << 15
 // blocks for the sizes in env: what `--plain` runs, so that fused and unfused differ in fusion alone.
 // Reshapes stay as they are: they move nothing. Graph-defined kernels are kept.
 func Unfused(g *ugraph.Graph, env ugraph.Env) (*ugraph.Graph, error) {
+	return unfused(g, env, plainTile)
+}
+
+// unfused is Unfused with blocks of about that many elements.
+func unfused(g *ugraph.Graph, env ugraph.Env, tile int64) (*ugraph.Graph, error) {
 	b := ugraph.NewBuilder(g.Name)
 	b.For(g.For)
 	for _, s := range g.Symbols {
@@ -47,7 +52,7 @@ func Unfused(g *ugraph.Graph, env ugraph.Env) (*ugraph.Graph, error) {
 				consts[res[0]] = n
 			}
 		default:
-			p := &plainOp{b: b, node: n, args: args, consts: consts, env: env}
+			p := &plainOp{b: b, node: n, args: args, consts: consts, env: env, tile: tile}
 			for _, r := range n.Results {
 				p.results = append(p.results, g.Values[r].Type)
 			}
@@ -75,6 +80,7 @@ type plainOp struct {
 	results []ugraph.Type
 	consts  map[ugraph.ValueID]*ugraph.Node
 	env     ugraph.Env
+	tile    int64 // elements of a block
 }
 
 // emit adds the kernel: the axes of the result that a block may cut, in the order in which they are
@@ -93,10 +99,10 @@ func (p *plainOp) emit() []ugraph.ValueID {
 	for _, s := range sizes {
 		elements *= s
 	}
-	limit := max(plainTile/max(work, 1), 64)
+	limit := max(p.tile/max(work, 1), p.tile>>9, 1)
 	if p.node.Op == ugraph.OpMatMul {
 		// Rows and columns of a product are cut to squares that reuse their operands.
-		limit = 1 << 16
+		limit = 2 * p.tile
 	}
 	for a := range tile {
 		if !cut[a] || elements <= limit {
@@ -105,7 +111,7 @@ func (p *plainOp) emit() []ugraph.ValueID {
 		inner := elements / tile[a]
 		t := max(1, limit/inner)
 		if p.node.Op == ugraph.OpMatMul && a >= len(tile)-2 {
-			t = max(t, min(tile[a], 256))
+			t = max(t, min(tile[a], p.tile>>7))
 		}
 		t = min(t, tile[a])
 		elements = inner * t
@@ -137,7 +143,15 @@ func (p *plainOp) emit() []ugraph.ValueID {
 			}
 			in[i] = k.Load(a, grid, -1)
 		}
-		res := k.Ops(p.node.Op, p.node.Attrs, in...)
+		attrs := p.node.Attrs
+		if p.node.Op == ugraph.OpBroadcast { // to the tile's shape
+			shape := append([]ugraph.Dim(nil), out.Shape...)
+			for axis := range gridOf {
+				shape[axis] = ugraph.D(tile[axis])
+			}
+			attrs = ugraph.Attrs{ugraph.DimsAttr("shape", shape...)}
+		}
+		res := k.Ops(p.node.Op, attrs, in...)
 		for i, r := range res {
 			grid := make([]int, len(gridOf))
 			for axis, g := range gridOf {
@@ -200,8 +214,12 @@ func (p *plainOp) cuttable() []bool {
 		}
 	case ugraph.OpLogSumExp, ugraph.OpArgmax:
 		all(true)
-	case ugraph.OpTranspose, ugraph.OpBroadcast:
+	case ugraph.OpTranspose:
 		all(true)
+	case ugraph.OpBroadcast:
+		for a := range cut { // an axis that the operand does not carry has no tiles to take
+			cut[a] = p.operandAxis(0, a) >= 0
+		}
 	}
 	return cut
 }
