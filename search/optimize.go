@@ -7,7 +7,6 @@ import (
 	"math"
 	"time"
 
-	"github.com/morgana-ml/morgana/search/algebra"
 	"github.com/morgana-ml/morgana/search/cost"
 	"github.com/morgana-ml/morgana/search/expr"
 	"github.com/morgana-ml/morgana/search/target"
@@ -84,7 +83,8 @@ type Choice struct {
 	PredictedUS float64
 	MeasuredUS  float64 // 0: not measured
 	Executed    bool
-	Derivation  string // which laws lead from the program to it
+	FloatError  float64 // largest relative error of the executed instance against float64
+	Derivation  string  // which laws lead from the program to it
 	Equal       *verify.Result
 	Stable      *verify.Stability
 }
@@ -102,13 +102,14 @@ type Result struct {
 	Stop       string // exhausted, budget, interrupted
 	Reason     string // why Best is the input program
 	Seconds    float64
+	FromStore  bool // recalled, not searched
 }
 
 // tuning sizes: shares of the bound at which symbolic programs are priced when nothing is said.
 var defaultShares = []int64{8, 64, 1}
 
-// envs are the symbol sizes at which the candidates are priced; the first is the one that is measured.
-func envs(g *ugraph.Graph, dims map[string][]int64) []ugraph.Env {
+// Sizes are the symbol sizes at which the candidates are priced; the first is the one that is measured.
+func Sizes(g *ugraph.Graph, dims map[string][]int64) []ugraph.Env {
 	if len(g.Symbols) == 0 {
 		return []ugraph.Env{{}}
 	}
@@ -154,14 +155,17 @@ func Optimize(ctx context.Context, program *ugraph.Graph, row target.Row, m Meas
 		work, cancel = context.WithTimeout(ctx, opt.Budget)
 		defer cancel()
 	}
-	all := envs(program, opt.Dims)
+	all := Sizes(program, opt.Dims)
 	r := &Result{Program: program, Row: row, Env: all[0], Stop: "exhausted"}
 	s := &state{r: r, opt: opt, m: m, lower: lower, row: row, envs: all}
 	base, err := cost.Graph(program, all[0], &row)
 	if err != nil {
 		return nil, err
 	}
-	r.Baseline = &Choice{Graph: program, Lowered: program, Cost: base, PredictedUS: base.US, Executed: m != nil}
+	r.Baseline = &Choice{Graph: program, Lowered: program, Cost: base, Executed: true}
+	if r.Baseline.PredictedUS, err = s.programUS(); err != nil {
+		return nil, err
+	}
 	r.Best = r.Baseline
 	s.report("read", 1, 1)
 	err = s.search(work)
@@ -230,14 +234,11 @@ func (s *state) search(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.report("algebra", 0, 1)
-	forms, err := algebra.Explore(ctx, dag, algebra.Options{Seed: s.opt.Seed, Workers: s.opt.Jobs})
+	variants, err := s.explore(ctx, dag)
 	if err != nil {
 		return err
 	}
-	s.countAlgebra(forms)
-	s.report("algebra", 1, 1)
-	cands, err := s.schedule(ctx, forms)
+	cands, err := s.schedule(ctx, variants)
 	if err != nil {
 		return err
 	}

@@ -258,3 +258,38 @@ func (k *BlockBuilder) Store(name string, v ValueID, s Store) {
 		k.g.Outputs = append(k.g.Outputs, Output{Name: name, Value: v, Store: &st})
 	}
 }
+
+// Thread adds a fused operator with a copy of a thread graph on other operands, whose types its values
+// take over.
+func (k *BlockBuilder) Thread(body *Graph, args []ValueID) []ValueID {
+	if k.err != nil {
+		return nil
+	}
+	t := &Graph{Level: ThreadLevel, Name: body.Name}
+	ids := make([]ValueID, len(body.Values))
+	for i, in := range body.Inputs {
+		ids[in.Value] = t.AddInput(body.Values[in.Value].Name, k.g.Values[args[i]].Type, false)
+	}
+	for i := range body.Nodes {
+		n := &body.Nodes[i]
+		in := make([]ValueID, len(n.Args))
+		for j, a := range n.Args {
+			in[j] = ids[a]
+		}
+		res, err := t.Append(Node{Op: n.Op, Args: in, Attrs: n.Attrs})
+		if err != nil {
+			k.Fail(err)
+			return nil
+		}
+		for j, r := range n.Results {
+			ids[r] = res[j]
+			t.Values[res[j]].Name = body.Values[r].Name
+		}
+	}
+	for _, o := range body.Outputs {
+		t.Outputs = append(t.Outputs, Output{Name: o.Name, Value: ids[o.Value]})
+	}
+	r, err := k.g.Append(Node{Op: OpThread, Args: append([]ValueID(nil), args...), Body: t})
+	k.Fail(err)
+	return r
+}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/morgana-ml/morgana/cmd/morgana/internal/benchcmp"
+	"github.com/morgana-ml/morgana/cmd/morgana/internal/execute"
 	"github.com/morgana-ml/morgana/runtime/cpu"
 	"github.com/morgana-ml/morgana/runtime/cpu/kernel"
 	"github.com/morgana-ml/morgana/runtime/memory"
@@ -33,7 +34,7 @@ type benchCmd struct {
 // benchmark is one thing that is timed.
 type benchmark struct {
 	name string
-	sess *session
+	sess *execute.Session
 	cost costFields
 }
 
@@ -150,7 +151,7 @@ func (c *benchCmd) load(d *cpu.Device) ([]*benchmark, error) {
 						return nil, err
 					}
 				}
-				sess, err := open(d, g, env, in)
+				sess, err := execute.Open(d, g, env, in)
 				if err != nil {
 					return nil, err
 				}
@@ -164,7 +165,7 @@ func (c *benchCmd) load(d *cpu.Device) ([]*benchmark, error) {
 // measure times runs for a fifth of a second, at least three; the least of their means over short groups
 // would hide noise that the comparison's statistics want to see, so it is the mean.
 func (b *benchmark) measure(a *app, threads int) (benchcmp.Line, error) {
-	if err := b.sess.run(a); err != nil {
+	if err := b.sess.Run(a.ctx); err != nil {
 		return benchcmp.Line{}, err
 	}
 	slowdown := injectedSlowdown()
@@ -172,7 +173,7 @@ func (b *benchmark) measure(a *app, threads int) (benchcmp.Line, error) {
 	n := 0
 	for n < 3 || time.Since(start) < 200*time.Millisecond {
 		t := time.Now()
-		if err := b.sess.run(a); err != nil {
+		if err := b.sess.Run(a.ctx); err != nil {
 			return benchcmp.Line{}, err
 		}
 		if slowdown > 0 {

@@ -4,10 +4,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/morgana-ml/morgana/runtime/cpu"
 	"github.com/morgana-ml/morgana/runtime/tensor"
 	"github.com/morgana-ml/morgana/ugraph"
-	"github.com/morgana-ml/morgana/ugraph/interp"
 )
 
 // fillOf says how an input that no file gives is filled: an index in range where it picks rows,
@@ -77,80 +75,3 @@ func assignments(flag string, list []string, known func(name string) bool, have 
 	}
 	return out, nil
 }
-
-// reference computes a graph in float64 from tensors.
-func reference(g *ugraph.Graph, env ugraph.Env, in map[string]*tensor.Tensor) (map[string]*tensor.Tensor, error) {
-	args := make([]*interp.Tensor[float64], len(g.Inputs))
-	for i, x := range g.Inputs {
-		v := g.Values[x.Value]
-		t := in[v.Name]
-		var err error
-		if v.DType.IsFloat() {
-			args[i], err = interp.FromFloats(v.DType, t.Shape, t.Float64s())
-		} else {
-			ints := make([]int64, t.Len())
-			for j := range ints {
-				ints[j] = t.Int64At(j)
-			}
-			args[i], err = interp.FromInts[float64](v.DType, t.Shape, ints)
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	res, err := interp.Run[float64](interp.Float64{}, g, args, env)
-	if err != nil {
-		return nil, err
-	}
-	out := map[string]*tensor.Tensor{}
-	for i, o := range g.Outputs {
-		t, err := tensor.FromFloat64(ugraph.F64, res[i].Shape, interp.Floats(res[i]))
-		if err != nil {
-			return nil, err
-		}
-		out[o.Name] = t
-	}
-	return out, nil
-}
-
-// weightsOf picks the const inputs.
-func weightsOf(g *ugraph.Graph, in map[string]*tensor.Tensor) map[string]*tensor.Tensor {
-	out := map[string]*tensor.Tensor{}
-	for _, x := range g.Inputs {
-		if name := g.Values[x.Value].Name; x.Const {
-			out[name] = in[name]
-		}
-	}
-	return out
-}
-
-// session is a graph loaded on a device with its inputs bound: what is run again and again.
-type session struct {
-	call     *cpu.Call
-	in, outs []*tensor.Tensor
-	out      map[string]*tensor.Tensor
-}
-
-// open loads a graph and makes its outputs.
-func open(d *cpu.Device, g *ugraph.Graph, env ugraph.Env, in map[string]*tensor.Tensor) (*session, error) {
-	p, err := d.Load(g, weightsOf(g, in))
-	if err != nil {
-		return nil, err
-	}
-	s := &session{}
-	if s.call, err = p.Prepare(env); err != nil {
-		return nil, err
-	}
-	if s.out, err = p.OutputTensors(env); err != nil {
-		return nil, err
-	}
-	for _, x := range g.Inputs {
-		s.in = append(s.in, in[g.Values[x.Value].Name])
-	}
-	for _, o := range g.Outputs {
-		s.outs = append(s.outs, s.out[o.Name])
-	}
-	return s, nil
-}
-
-func (s *session) run(a *app) error { return s.call.Run(a.ctx, s.in, s.outs) }

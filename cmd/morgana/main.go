@@ -127,6 +127,10 @@ func (a *app) ended(err error) int {
 	}
 }
 
+// rootContext ends with an interruption; what has no context of its own (verifying a bundle that an
+// argument names) runs under it.
+var rootContext = context.Background()
+
 type kongExit struct{}
 
 // parse is kong's parse; --help leaves it by a panic of kongExit.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/morgana-ml/morgana/cmd/morgana/internal/execute"
 	"github.com/morgana-ml/morgana/runtime/cpu"
 	"github.com/morgana-ml/morgana/runtime/tensor"
 	"github.com/morgana-ml/morgana/ugraph"
@@ -24,24 +25,6 @@ type runCmd struct {
 	Check   bool     `help:"Compare with float64; exit 1 beyond the bound of the output's type."`
 	Threads int      `env:"MORGANA_THREADS" help:"Threads (default: all cores)."`
 	JSON    bool     `name:"json" help:"One JSON object on one line."`
-}
-
-// checkBound is the largest relative error (runtime/tensor.Compare) that a run of that output type may
-// have against float64.
-func checkBound(t ugraph.DType) float64 {
-	switch t {
-	case ugraph.F64:
-		return 1e-11
-	case ugraph.F32:
-		return 1e-4
-	case ugraph.F16:
-		return 1e-2
-	case ugraph.BF16:
-		return 5e-2
-	case ugraph.F8E4M3:
-		return 0.25
-	}
-	return 0
 }
 
 // checkDevice refuses the devices that this version does not drive.
@@ -159,7 +142,7 @@ func (c *runCmd) one(a *app, d *cpu.Device, s subject, dims map[string][]int64) 
 			return false, err
 		}
 	}
-	sess, err := open(d, exec, env, in)
+	sess, err := execute.Open(d, exec, env, in)
 	if err != nil {
 		return false, err
 	}
@@ -170,7 +153,7 @@ func (c *runCmd) one(a *app, d *cpu.Device, s subject, dims map[string][]int64) 
 	r := runResult{Program: s.name, Device: c.Device, Threads: d.Threads(), US: micros(median(times)), MinUS: micros(times[0]), Runs: len(times)}
 	r.costFields = costsOf(exec, env, r.US)
 	for _, o := range g.Outputs {
-		t := sess.out[o.Name]
+		t := sess.Out[o.Name]
 		ro := runOutput{Name: o.Name, DType: t.DType.String(), Shape: t.Shape, Path: outFiles[o.Name], dtype: t.DType}
 		if ro.Path != "" {
 			if err := tensor.WriteNpyFile(ro.Path, t); err != nil {
@@ -181,20 +164,20 @@ func (c *runCmd) one(a *app, d *cpu.Device, s subject, dims map[string][]int64) 
 	}
 	ok = true
 	if c.Check {
-		want, err := reference(checkAgainst(s), env, in)
+		want, err := execute.Reference(checkAgainst(s), env, in)
 		if err != nil {
 			return false, err
 		}
 		r.Check = &runCheck{}
 		for _, o := range r.Outputs {
-			diff, err := tensor.Compare(sess.out[o.Name], want[o.Name])
+			diff, err := tensor.Compare(sess.Out[o.Name], want[o.Name])
 			if err != nil {
 				return false, err
 			}
 			r.Check.MaxRelError = max(r.Check.MaxRelError, diff.Max)
-			if !(diff.Max <= checkBound(o.dtype)) {
+			if !(diff.Max <= execute.Bound(o.dtype)) {
 				ok = false
-				a.say("%s: output %s differs from float64 by %.3g at %v (%g, not %g); the bound for %s is %g", s.name, o.Name, diff.Max, diff.Index, diff.Got, diff.Want, o.dtype, checkBound(o.dtype))
+				a.say("%s: output %s differs from float64 by %.3g at %v (%g, not %g); the bound for %s is %g", s.name, o.Name, diff.Max, diff.Index, diff.Got, diff.Want, o.dtype, execute.Bound(o.dtype))
 			}
 		}
 	}
@@ -271,9 +254,9 @@ func envFromInputs(g *ugraph.Graph, given map[string]*tensor.Tensor, dims map[st
 
 // repeat runs a session: once to warm up, then at least 7 times and half a second (once if a run takes
 // over 5 s). The times are sorted.
-func repeat(a *app, s *session) ([]time.Duration, error) {
+func repeat(a *app, s *execute.Session) ([]time.Duration, error) {
 	start := time.Now()
-	if err := s.run(a); err != nil {
+	if err := s.Run(a.ctx); err != nil {
 		return nil, err
 	}
 	if first := time.Since(start); first > 5*time.Second {
@@ -283,7 +266,7 @@ func repeat(a *app, s *session) ([]time.Duration, error) {
 	total := time.Duration(0)
 	for len(times) < 7 || total < 500*time.Millisecond {
 		t := time.Now()
-		if err := s.run(a); err != nil {
+		if err := s.Run(a.ctx); err != nil {
 			return nil, err
 		}
 		d := time.Since(t)

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/morgana-ml/morgana/codegen/bundle"
 	"github.com/morgana-ml/morgana/models/programs"
 	"github.com/morgana-ml/morgana/ugraph"
 	"github.com/morgana-ml/morgana/ugraph/text"
@@ -15,10 +16,12 @@ import (
 
 // subject is what an argument X names: a program or μGraph, and where it came from.
 type subject struct {
-	name   string // as results call it
-	source string
-	graph  *ugraph.Graph
-	bundle string // the folder, if it came from a bundle
+	name    string // as results call it
+	source  string
+	graph   *ugraph.Graph
+	bundle  string        // the folder, if it came from a bundle
+	program *ugraph.Graph // the program of a bundle
+	loaded  *bundle.Bundle
 }
 
 // resolve reads the programs and μGraphs that X names: an existing path (FILE.ug, FILE.ug#name, or a

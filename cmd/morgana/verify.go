@@ -9,6 +9,7 @@ import (
 
 	"github.com/morgana-ml/morgana/ugraph"
 	"github.com/morgana-ml/morgana/verify"
+	"github.com/morgana-ml/morgana/verify/stability"
 )
 
 type verifyCmd struct {
@@ -63,7 +64,7 @@ func (c *verifyCmd) Run(a *app) error {
 		return err
 	}
 	if r.Equal {
-		st, err := verify.Stable(a.ctx, x.graph, y.graph, opt)
+		st, err := stability.Check(a.ctx, x.graph, y.graph, stability.Options{Seed: c.Seed})
 		if err != nil {
 			return err
 		}

@@ -1,0 +1,189 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/morgana-ml/morgana/codegen/bundle"
+	"github.com/morgana-ml/morgana/search"
+	"github.com/morgana-ml/morgana/search/store"
+	"github.com/morgana-ml/morgana/ugraph"
+	"github.com/morgana-ml/morgana/verify"
+)
+
+// searchJSON is search.json of a bundle, an entry per target: what the search did, without times.
+type searchJSON struct {
+	Target     string             `json:"target"`
+	Stop       string             `json:"stop"`
+	Stats      search.Stats       `json:"search"`
+	Derivation string             `json:"derivation,omitempty"`
+	Predicted  float64            `json:"predicted_us"`
+	Baseline   float64            `json:"baseline_predicted_us"`
+	Rejections []search.Rejection `json:"rejections,omitempty"`
+	Reason     string             `json:"reason,omitempty"`
+}
+
+// verifyJSON is verification.json of a bundle, an entry per target.
+type verifyJSON struct {
+	Target    string            `json:"target"`
+	Hash      string            `json:"hash"`
+	Equal     *verify.Result    `json:"equal,omitempty"` // absent where the program itself is run
+	Stability *verify.Stability `json:"stability,omitempty"`
+	Executed  bool              `json:"executed"`
+}
+
+// timingJSON is timing.json of a bundle, an entry per target.
+type timingJSON struct {
+	Target     string   `json:"target"`
+	Seconds    float64  `json:"seconds"`
+	BestUS     float64  `json:"best_us,omitempty"`
+	BaselineUS float64  `json:"baseline_us,omitempty"`
+	Near       []string `json:"near,omitempty"`
+}
+
+// writeBundle writes what the searches of a program found.
+func writeBundle(a *app, dir string, s subject, rs []*search.Result, goPackage string) error {
+	b := &bundle.Bundle{Program: s.graph}
+	var ss []searchJSON
+	var vs []verifyJSON
+	var ts []timingJSON
+	for _, r := range rs {
+		b.Targets = append(b.Targets, bundle.Target{Name: r.Row.Name, Graph: r.Best.Graph, Lowered: r.Best.Lowered, Executed: r.Best.Executed})
+		ss = append(ss, searchJSON{r.Row.Name, r.Stop, r.Stats, r.Best.Derivation, r.Best.PredictedUS, r.Baseline.PredictedUS, r.Rejections, r.Reason})
+		vs = append(vs, verifyJSON{r.Row.Name, ugraph.Hash(r.Best.Graph), r.Best.Equal, r.Best.Stable, r.Best.Executed})
+		ts = append(ts, timingJSON{r.Row.Name, r.Seconds, r.Best.MeasuredUS, r.Baseline.MeasuredUS, r.Near})
+	}
+	var err error
+	put := func(dst *json.RawMessage, key string, v any) {
+		if err == nil {
+			*dst, err = json.MarshalIndent(map[string]any{key: v}, "", "  ")
+		}
+	}
+	put(&b.Search, "targets", ss)
+	put(&b.Verification, "targets", vs)
+	put(&b.Timing, "targets", ts)
+	if err != nil {
+		return err
+	}
+	if b.Report, err = renderReport(s, rs); err != nil {
+		return err
+	}
+	if goPackage != "" {
+		if b.GoFiles, err = goFiles(b, goPackage); err != nil {
+			return err
+		}
+	}
+	if err := bundle.Write(dir, b); err != nil {
+		return err
+	}
+	// What this machine just verified need not be verified again before it is run.
+	if st, err := store.Open(""); err == nil {
+		for _, t := range b.TargetNames() {
+			if h, err := bundle.ContentHash(b, t); err == nil {
+				if err := st.MarkVerified(h); err != nil {
+					a.say("kernel store: %v; the bundle will be verified again before its first run", err)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// resolveBundle opens a bundle folder and takes out the graph of this machine's best target, verified.
+func resolveBundle(dir string) ([]subject, error) {
+	b, err := bundle.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	name, err := pickTarget(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", dir, err)
+	}
+	var memory bundle.Memory
+	if st, err := store.Open(""); err == nil {
+		memory = st
+	}
+	r, err := b.Runnable(name, verifier, memory)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", dir, err)
+	}
+	return []subject{{name: b.Program.Name, source: dir, graph: r.Graph(), bundle: dir, program: b.Program, loaded: b}}, nil
+}
+
+// verifier is package verify as a bundle's.
+func verifier(program, graph *ugraph.Graph) error {
+	r, err := verify.Equal(rootContext, program, graph, verify.Options{Seed: 1})
+	if err != nil {
+		return err
+	}
+	if !r.Equal {
+		return fmt.Errorf("%s", r.Reason)
+	}
+	return nil
+}
+
+// pickTarget is the first target of a bundle that this machine can run, from the best row down.
+func pickTarget(b *bundle.Bundle) (string, error) {
+	f := features()
+	names := []string{"cpu:generic"}
+	if f.AVX2 {
+		names = append([]string{"cpu:avx2"}, names...)
+	}
+	if f.AVX512 {
+		names = append([]string{"cpu:avx512"}, names...)
+	}
+	for _, n := range names {
+		for _, have := range b.TargetNames() {
+			if have == n {
+				return n, nil
+			}
+		}
+	}
+	_, err := b.Target(names[0])
+	return "", err
+}
+
+// plainForm is the program that a subject stands for, to be run operator by operator.
+func plainForm(s subject) (*ugraph.Graph, error) {
+	switch {
+	case s.program != nil:
+		return s.program, nil
+	case s.graph.IsProgram():
+		return s.graph, nil
+	case s.graph.For == "":
+		return nil, fmt.Errorf("--plain: μGraph %s names no program that it stands for", s.name)
+	}
+	// The program may lie in the same file or be embedded.
+	if s.source != "" {
+		if ss, err := resolve(s.source + "#" + s.graph.For); err == nil && len(ss) == 1 && ss[0].graph.IsProgram() {
+			return ss[0].graph, nil
+		}
+	}
+	ss, err := resolve(s.graph.For)
+	if err != nil || len(ss) != 1 || !ss[0].graph.IsProgram() {
+		return nil, fmt.Errorf("--plain: μGraph %s stands for program %s, which is neither beside it nor embedded", s.name, s.graph.For)
+	}
+	return ss[0].graph, nil
+}
+
+// checkAgainst is the specification that --check compares with: the program where it is at hand, else
+// the graph as it is written.
+func checkAgainst(s subject) *ugraph.Graph {
+	if s.program != nil {
+		return s.program
+	}
+	return s.graph
+}
+
+// reportPage is the page that show --html writes: the bundle's own, or one made for a graph.
+func reportPage(s subject) ([]byte, error) {
+	if s.bundle != "" {
+		page, err := os.ReadFile(filepath.Join(s.bundle, "report.html"))
+		if err == nil {
+			return page, nil
+		}
+	}
+	return renderReport(s, nil)
+}

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/morgana-ml/morgana/cmd/morgana/internal/execute"
+	"github.com/morgana-ml/morgana/search"
+	"github.com/morgana-ml/morgana/search/cost"
+	"github.com/morgana-ml/morgana/search/lower"
+	"github.com/morgana-ml/morgana/search/store"
+	"github.com/morgana-ml/morgana/search/target"
+	"github.com/morgana-ml/morgana/ugraph"
+	"github.com/morgana-ml/morgana/ugraph/text"
+	"github.com/morgana-ml/morgana/verify"
+)
+
+// stored is what the kernel store keeps of a search. What it says is checked again when it is read.
+type stored struct {
+	Graph      string             `json:"graph"`
+	Lowered    string             `json:"lowered"`
+	Predicted  float64            `json:"predicted_us"`
+	Baseline   float64            `json:"baseline_us"`
+	Measured   [2]float64         `json:"measured_us"` // best, baseline
+	FloatError float64            `json:"float_error"`
+	Derivation string             `json:"derivation"`
+	Near       []string           `json:"near,omitempty"`
+	Stats      search.Stats       `json:"stats"`
+	Rejections []search.Rejection `json:"rejections,omitempty"`
+	Stable     *verify.Stability  `json:"stable"`
+	Reason     string             `json:"reason,omitempty"`
+}
+
+// openStore opens the kernel store; without one (a full or unwritable disk) the command goes on and says so.
+func openStore(a *app, g *ugraph.Graph, row target.Row, opt search.Options) (*store.Store, store.Key) {
+	key := store.Key{Program: ugraph.Hash(g) + " " + interfaceKey(g), Target: fmt.Sprintf("%s×%d", row.Name, row.Units), Version: version,
+		Options: fmt.Sprintf("top=%d seed=%d error=%g measure=%v dims=%v", opt.Top, opt.Seed, opt.ErrorLog2, opt.Measure, opt.Dims)}
+	s, err := store.Open("")
+	if err != nil {
+		a.say("kernel store: %v; going on without it", err)
+		return nil, key
+	}
+	return s, key
+}
+
+// interfaceKey names inputs and outputs: the structural hash leaves names out, a bundle needs them.
+func interfaceKey(g *ugraph.Graph) string {
+	s := g.Name
+	for _, in := range g.Inputs {
+		s += " " + g.Values[in.Value].Name
+	}
+	for _, o := range g.Outputs {
+		s += " " + o.Name
+	}
+	return s
+}
+
+// recall returns what the store has for a key, verified again; nil where it has nothing of use.
+func recall(a *app, s *store.Store, key store.Key, program *ugraph.Graph, row target.Row, m *execute.CPU, opt search.Options) *search.Result {
+	if s == nil {
+		return nil
+	}
+	data, err := s.Get(key)
+	if err != nil {
+		var damaged *store.DamagedError
+		if errors.As(err, &damaged) {
+			a.say("kernel store: %v; searching again", err)
+		}
+		return nil
+	}
+	r, err := restore(a, data, program, row, opt)
+	if err != nil {
+		a.say("kernel store: the entry for %s does not hold: %v; searching again", program.Name, err)
+		return nil
+	}
+	return r
+}
+
+func restore(a *app, data []byte, program *ugraph.Graph, row target.Row, opt search.Options) (*search.Result, error) {
+	var e stored
+	if err := json.Unmarshal(data, &e); err != nil {
+		return nil, err
+	}
+	env := search.Sizes(program, opt.Dims)[0]
+	base, err := cost.Graph(program, env, &row)
+	if err != nil {
+		return nil, err
+	}
+	r := &search.Result{Program: program, Row: row, Env: env, Stop: "exhausted", Near: e.Near, Stats: e.Stats, Rejections: e.Rejections, Reason: e.Reason,
+		Baseline: &search.Choice{Graph: program, Lowered: program, Cost: base, PredictedUS: e.Baseline, MeasuredUS: e.Measured[1], Executed: true}}
+	if e.Graph == "" {
+		r.Best = r.Baseline
+		return r, nil
+	}
+	best := &search.Choice{PredictedUS: e.Predicted, MeasuredUS: e.Measured[0], Executed: true, FloatError: e.FloatError, Derivation: e.Derivation, Stable: e.Stable}
+	if best.Graph, err = parseOne(e.Graph); err != nil {
+		return nil, err
+	}
+	if best.Lowered, err = parseOne(e.Lowered); err != nil {
+		return nil, err
+	}
+	for _, g := range []*ugraph.Graph{best.Graph, best.Lowered} {
+		eq, err := verify.Equal(a.ctx, program, g, verify.Options{ErrorLog2: opt.ErrorLog2, Seed: opt.Seed})
+		if err != nil {
+			return nil, err
+		}
+		if !eq.Equal {
+			return nil, fmt.Errorf("not equal to the program: %s", eq.Reason)
+		}
+		best.Equal = eq
+	}
+	if best.Cost, err = cost.Graph(best.Lowered, env, &row); err != nil {
+		return nil, err
+	}
+	r.Best = best
+	return r, nil
+}
+
+func parseOne(src string) (*ugraph.Graph, error) {
+	gs, err := text.Parse("store", []byte(src))
+	if err != nil {
+		return nil, err
+	}
+	if len(gs) != 1 {
+		return nil, fmt.Errorf("%d graphs in the place of one", len(gs))
+	}
+	return gs[0], nil
+}
+
+// remember puts a finished search into the store; failing to is no failure of the command.
+func remember(a *app, s *store.Store, key store.Key, r *search.Result) {
+	if s == nil {
+		return
+	}
+	e := stored{Predicted: r.Best.PredictedUS, Baseline: r.Baseline.PredictedUS, Measured: [2]float64{r.Best.MeasuredUS, r.Baseline.MeasuredUS},
+		FloatError: r.Best.FloatError, Derivation: r.Best.Derivation, Near: r.Near, Stats: r.Stats, Rejections: r.Rejections, Stable: r.Best.Stable, Reason: r.Reason}
+	if r.Best != r.Baseline {
+		e.Graph, e.Lowered = text.Print(r.Best.Graph), text.Print(r.Best.Lowered)
+	}
+	data, err := json.Marshal(e)
+	if err == nil {
+		err = s.Put(key, data)
+	}
+	if err != nil {
+		a.say("kernel store: %v; the result is not kept", err)
+	}
+}
+
+// lowerCPU is the lowering that the CPU target runs.
+func lowerCPU(g *ugraph.Graph) (*ugraph.Graph, error) {
+	out, _, err := lower.Run(g)
+	return out, err
+}

@@ -1,0 +1,159 @@
+package search
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/morgana-ml/morgana/search/cost"
+	"github.com/morgana-ml/morgana/ugraph"
+	"github.com/morgana-ml/morgana/verify"
+	"github.com/morgana-ml/morgana/verify/stability"
+)
+
+// verifyAll verifies candidates in the order of their predicted cost until Top have passed, lowers those
+// and verifies the lowered form too. The result keeps the order; it is the same for any number of jobs:
+// candidates are taken in rounds of a fixed size.
+func (s *state) verifyAll(ctx context.Context, cands []candidate) []*Choice {
+	const round = 4
+	jobs := s.opt.Jobs
+	if jobs < 1 {
+		jobs = runtime.GOMAXPROCS(0)
+	}
+	var passed []*Choice
+	for at := 0; at < len(cands) && len(passed) < s.opt.Top && ctx.Err() == nil; at += round {
+		batch := cands[at:min(at+round, len(cands))]
+		results := make([]*Choice, len(batch))
+		reasons := make([]string, len(batch))
+		var g errgroup.Group
+		g.SetLimit(jobs)
+		var mu sync.Mutex
+		for i := range batch {
+			g.Go(func() error {
+				c, reason := s.verifyOne(ctx, batch[i])
+				mu.Lock()
+				defer mu.Unlock()
+				results[i], reasons[i] = c, reason
+				return nil
+			})
+		}
+		g.Wait() // the functions return no error
+		if ctx.Err() != nil {
+			break
+		}
+		for i := range batch {
+			if results[i] == nil {
+				s.r.Stats.Rejected++
+				s.r.Rejections = append(s.r.Rejections, Rejection{Hash: ugraph.Hash(batch[i].graph), Reason: reasons[i]})
+				continue
+			}
+			s.r.Stats.Verified++
+			if len(passed) < s.opt.Top {
+				passed = append(passed, results[i])
+			}
+		}
+		if s.r.Best == s.r.Baseline && len(passed) > 0 && passed[0].PredictedUS < s.r.Baseline.PredictedUS {
+			s.r.Best = passed[0] // should the time run out now, this one is verified
+		}
+		s.report("verify", at+len(batch), len(cands))
+	}
+	return passed
+}
+
+// verifyOne checks a candidate: equal to the program, no less stable, lowered, equal again, executed.
+func (s *state) verifyOne(ctx context.Context, c candidate) (*Choice, string) {
+	opt := verify.Options{ErrorLog2: s.opt.ErrorLog2, Seed: s.opt.Seed, Candidates: s.opt.Top + 8}
+	out := &Choice{Graph: c.graph, Lowered: c.graph, PredictedUS: c.predictedUS, Derivation: c.derivation}
+	eq, err := verify.Equal(ctx, s.r.Program, c.graph, opt)
+	if err != nil {
+		return nil, err.Error()
+	}
+	if !eq.Equal {
+		return nil, "not equal: " + eq.Reason
+	}
+	st, err := stability.Check(ctx, s.r.Program, c.graph, stability.Options{Seed: s.opt.Seed})
+	if err != nil {
+		return nil, err.Error()
+	}
+	if !st.OK {
+		return nil, "less stable: " + st.Reason
+	}
+	out.Equal, out.Stable = eq, st
+	if s.lower != nil {
+		if out.Lowered, err = s.lower(c.graph); err != nil {
+			return nil, "lowering: " + err.Error()
+		}
+		if ugraph.Hash(out.Lowered) != ugraph.Hash(c.graph) {
+			low, err := verify.Equal(ctx, s.r.Program, out.Lowered, opt)
+			if err != nil {
+				return nil, "lowered: " + err.Error()
+			}
+			if !low.Equal {
+				return nil, "lowered form is not equal: " + low.Reason
+			}
+		}
+	}
+	if out.Cost, err = cost.Graph(out.Lowered, s.envs[0], &s.row); err != nil {
+		return nil, err.Error()
+	}
+	if s.m != nil {
+		if err := s.m.Execute(ctx, out.Lowered); err != nil {
+			return nil, "executed: " + err.Error()
+		}
+		out.Executed = true
+	}
+	return out, ""
+}
+
+// nearRatio is within which times count as near equals.
+const nearRatio = 1.03
+
+// choose picks the best of the verified candidates and the program itself, by measurement where there
+// is one, else by the cost model.
+func (s *state) choose(ctx context.Context, cs []*Choice) error {
+	if len(cs) == 0 {
+		return ctx.Err()
+	}
+	all := append([]*Choice{}, cs...)
+	all = append(all, s.r.Baseline)
+	if s.m != nil && s.opt.Measure {
+		s.report("measure", 0, 1)
+		gs := make([]*ugraph.Graph, len(all))
+		for i, c := range all {
+			gs[i] = c.Lowered
+		}
+		us, err := s.m.Measure(ctx, gs, s.envs[0])
+		if err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return fmt.Errorf("measuring: %w", err)
+		}
+		for i, c := range all {
+			c.MeasuredUS = us[i]
+		}
+		s.report("measure", 1, 1)
+	}
+	time := func(c *Choice) float64 {
+		if c.MeasuredUS > 0 {
+			return c.MeasuredUS
+		}
+		return c.PredictedUS
+	}
+	best := all[0]
+	for _, c := range all[1:] {
+		if time(c) < time(best) {
+			best = c
+		}
+	}
+	s.r.Best = best
+	for _, c := range all {
+		if c != best && time(c) <= nearRatio*time(best) {
+			s.r.Near = append(s.r.Near, ugraph.Hash(c.Graph))
+		}
+	}
+	return ctx.Err()
+}
