@@ -21,11 +21,7 @@ func emitGraph(f *Form, t Tiling) (*ugraph.Graph, error) {
 	}
 	var in []ugraph.ValueID
 	for _, x := range f.DAG.Inputs {
-		var shape []ugraph.Dim
-		for _, a := range x.Axes {
-			shape = append(shape, f.DAG.Axes[a].Extent)
-		}
-		in = append(in, b.Input(x.Name, x.DType, shape))
+		in = append(in, b.Input(x.Name, x.DType, shapeOf(f.DAG, x.Axes)))
 	}
 	outs, err := Emit(b, f, t, in)
 	if err != nil {
@@ -42,20 +38,30 @@ func randomInputs(d *expr.DAG, env ugraph.Env, seed uint64) []array {
 	r := rand.New(rand.NewPCG(seed, 1))
 	var out []array
 	for _, in := range d.Inputs {
-		shape := make([]int, len(in.Axes))
-		for i, a := range in.Axes {
-			shape[i] = ext(d.Axes[a].Extent, env)
+		shape, err := ugraph.EvalShape(shapeOf(d, in.Axes), env)
+		if err != nil {
+			panic(err)
 		}
-		x := newArray(shape)
-		each(shape, func(at []int, i int) {
-			x.data[i] = r.NormFloat64()
-			if in.Name == "M" && (at[1] < 5 && at[1] != at[0]) {
-				x.data[i] = math.Inf(-1)
+		x := array{shape: shape}
+		last := shape[len(shape)-1]
+		for i := range elements(shape) {
+			v := r.NormFloat64()
+			if row, col := i/last, i%last; in.Name == "M" && col < 5 && col != row {
+				v = math.Inf(-1)
 			}
-		})
+			x.data = append(x.data, v)
+		}
 		out = append(out, x)
 	}
 	return out
+}
+
+func elements(shape []int64) int64 {
+	n := int64(1)
+	for _, d := range shape {
+		n *= d
+	}
+	return n
 }
 
 func compare(got, want []array) error {
@@ -82,7 +88,11 @@ func checkTiling(f *Form, t Tiling, env ugraph.Env, seed uint64) error {
 	if err != nil {
 		return err
 	}
-	return compare(got, evalDAG(f.DAG, env, in))
+	want, err := evalDAG(f.DAG, env, in)
+	if err != nil {
+		return err
+	}
+	return compare(got, want)
 }
 
 // TestTilings runs every program in every legal form under drawn tilings, ragged ones too, and
