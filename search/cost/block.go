@@ -231,7 +231,7 @@ func (r *blockReader) node(n *ugraph.Node) error {
 		w.Rows = r.rows(n.Args[0])
 	case ugraph.Contraction:
 		w.Batch, w.M, w.N, w.K = matmulSizes(n.Attrs, r.sizes[n.Args[0]], r.sizes[out])
-		w.Rows = 0
+		w.Rows, w.TransB = 0, n.Attrs.Flag("transpose_b")
 		if s := r.source(n.Args[1]); s >= 0 {
 			w.Packed = r.weight(s)
 			if r.streams(s) { // counted as a load

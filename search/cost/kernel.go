@@ -72,6 +72,7 @@ type Work struct {
 	// Of products: Batch times M×K by K×N.
 	Batch, M, N, K float64
 	Packed         bool // B is a weight
+	TransB         bool // B lies as N×K
 	OpenRows       bool // for lower bounds: M may still be cut to its best
 }
 
@@ -134,6 +135,9 @@ const overlap = 0.1
 // allocate is how many bytes are moved to write one: a cache reads the line that it is to change.
 const allocate = 2
 
+// direct is what reading an element of B where it lies costs, as a part of laying it out anew.
+const direct = 0.25
+
 // workUS is the time of one operator on full tiles, in microseconds, and its flops.
 func (k *Kernel) workUS(w *Work, row *target.Row, tileBW float64) (us, flops float64) {
 	switch w.Kind {
@@ -156,6 +160,13 @@ func (k *Kernel) workUS(w *Work, row *target.Row, tileBW float64) (us, flops flo
 			rate = min(rate*row.PackedGain, row.MatMulRate(w.DType))
 		}
 		us = 2 * w.Batch * w.M * cols * (w.K + row.DepthOverhead) / rate * 1e-3
+		if !w.Packed && row.Pack > 0 {
+			b := w.Batch * w.K * w.N / row.Pack * 1e-3
+			if !k.packs(w, row) {
+				b *= direct
+			}
+			us += b
+		}
 	case Simple:
 		flops = w.Elements * w.Flops
 		us = flops / row.Simple * 1e-3
@@ -170,6 +181,18 @@ func (k *Kernel) workUS(w *Work, row *target.Row, tileBW float64) (us, flops flo
 		us = w.Elements / row.Move * 1e-3
 	}
 	return max(us, w.Bytes/tileBW*1e-3) + row.OpUS + w.Rows*row.RowUS, flops
+}
+
+// packs tells whether a product lays its B out anew; for a lower bound, whether it does however its axes
+// are cut further.
+func (k *Kernel) packs(w *Work, row *target.Row) bool {
+	switch {
+	case w.OpenRows || w.M <= 1:
+		return false
+	case w.M > row.DirectRows || w.TransB:
+		return true
+	}
+	return !k.Bound && w.K*w.N > row.DirectElements
 }
 
 // US is the predicted time alone, in microseconds: what the scheduler compares.

@@ -210,7 +210,7 @@ func (c *context) tensorWork(g *ugraph.Graph, n *ugraph.Node, shape func(ugraph.
 		w.Elements, run = product(in), in
 	case ugraph.Contraction:
 		w.Batch, w.M, w.N, w.K = matmulSizes(n.Attrs, in, out)
-		w.Packed = g == c.g && c.isConst[n.Args[1]]
+		w.Packed, w.TransB = g == c.g && c.isConst[n.Args[1]], n.Attrs.Flag("transpose_b")
 		if w.Packed { // counted as a load
 			w.Bytes -= w.Batch * w.N * w.K * 4
 		}

@@ -25,7 +25,7 @@ type part struct {
 	after bool // not run by a kernel that stores partial accumulators
 
 	batch, m, n, k []int // of products
-	packed         bool
+	packed, transB bool
 
 	// Tile memory: alive from one step to another; bytes 0 for views and what streams by.
 	from, to int
@@ -120,7 +120,7 @@ func newModel(f *loop.Form, row *target.Row, innerIn, innerOut []bool) *model {
 				dims[i] = dims[s.Args[0]]
 			}
 		case s.Op == ugraph.OpMatMul:
-			m.product(&p, s, rank, weight, streams)
+			m.product(&p, s, rank, dims, weight, streams)
 			dims[i] = slices.Concat(p.batch, p.m, p.n)
 			if u := uses[i]; len(u) == 1 && f.Steps[u[0]].Op == ugraph.OpAccum && len(f.Steps[u[0]].Args) == 1 && p.kind == cost.MatMul {
 				p.bytes = 0 // added to the accumulator in place
@@ -190,7 +190,7 @@ func first(s expr.AxisSet, rank []int) int {
 	return least
 }
 
-func (m *model) product(p *part, s loop.Step, rank []int, weight, streams []bool) {
+func (m *model) product(p *part, s loop.Step, rank []int, dims [][]int, weight, streams []bool) {
 	f := m.f
 	a, b := orient(f, s, rank)
 	x, y := f.Steps[a].Axes, f.Steps[b].Axes
@@ -207,6 +207,9 @@ func (m *model) product(p *part, s loop.Step, rank []int, weight, streams []bool
 	if len(p.m)+len(p.n) == 0 { // a sum of elementwise products
 		p.kind, p.flops, p.axes = cost.Reduce, 2, (x | y).List()
 		return
+	}
+	if l := len(dims[b]); l > 0 {
+		p.transB = s.Over.Has(dims[b][l-1]) && len(p.n) > 0
 	}
 	src := b
 	for isView(f.Steps[src]) {

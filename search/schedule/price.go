@@ -128,7 +128,7 @@ func (r *pricer) kernel(p *point) *cost.Kernel {
 		}
 		if q.kind == cost.MatMul {
 			w.Batch, w.M, w.N, w.K = r.product(q.batch), r.product(q.m), r.product(q.n), r.product(q.k)
-			w.Packed = q.packed
+			w.Packed, w.TransB = q.packed, q.transB
 			for _, a := range q.m {
 				w.OpenRows = w.OpenRows || p.open.Has(a) || p.loopOpen && a == f.Loop
 			}

@@ -98,7 +98,7 @@ func TestBoundIsAdmissible(t *testing.T) {
 			if err := s.form(f); err != nil {
 				t.Fatal(err)
 			}
-			splits := s.sp.splits[:min(len(s.sp.splits), 3)] // a merge is scheduled for each
+			splits := s.sp.splits[:min(len(s.sp.splits), 2)] // a merge is scheduled for each
 			for range 60 {
 				p := point{open: expr.Set(s.sp.axes...), loopOpen: f.Loop >= 0}
 				p.split = splits[rng.IntN(len(splits))]

@@ -45,6 +45,13 @@ type Row struct {
 	DepthOverhead float64 // terms of depth that starting and finishing a group of columns is worth
 	PackedGain    float64 // by how much reading B from packed panels is faster than from a tensor
 
+	// Pack is how many elements of B a product lays out anew a second, where B is no weight; 0: it never
+	// does. It does not for up to DirectRows rows and DirectElements elements of B unless B lies as N×K,
+	// nor for a single row.
+	Pack           float64
+	DirectRows     float64
+	DirectElements float64
+
 	Simple    float64 // elements of add, mul, compare … a second
 	Transcend float64 // operations of exp, tanh, sqrt, division … as counted by the operator table
 	Reduce    float64 // elements of sum, max … along contiguous rows

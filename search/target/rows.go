@@ -14,7 +14,8 @@ const cudaLater = "CUDA kernels come in a later version; this target is known to
 // CPU rows stand for two cores of a server of 2021 (Zen 3, 3.2 GHz under AVX2 load: 2 FMA of 8 floats
 // a cycle). Rates of cpu:avx2 are what the benchmarks of runtime/cpu/kernel measured there: 104 GFLOP/s
 // peak, 27, 52, 84 and 91 GFLOP/s with 1, 2, 4 and 16 rows; add 18, exp 2.8 (times 8 operations), tanh
-// 1.5 (times 12), max 25 elements/ns; reads of 200, 103, 81 and 17 GB/s. L3 is half of the chip's 32 MiB,
+// 1.5 (times 12), max 25 elements/ns; reads of 200, 103, 81 and 17 GB/s;
+// Pack from attention through the executor. L3 is half of the chip's 32 MiB,
 // which other tenants use too. CUDA rows are
 // NVIDIA's data sheets (A100 SXM 40 GB, H100 SXM) at dense rates, divided by the number of SMs.
 var rows = []Row{
@@ -23,6 +24,7 @@ var rows = []Row{
 		Units:         2,
 		MatMul:        map[ugraph.DType]float64{ugraph.F32: 6, ugraph.F64: 4},
 		RowEfficiency: []float64{0.6, 0.8, 0.9, 1}, ColumnGroup: 4, DepthOverhead: 2, PackedGain: 1.1,
+		Pack: 0.5, DirectRows: 32, DirectElements: 16384,
 		Simple: 0.8, Transcend: 1, Reduce: 0.9, Move: 0.6,
 		Levels: []Level{{"L1", 32 << 10, false, 60}, {"L2", 512 << 10, false, 40}, {"L3", 16 << 20, true, 25}},
 		DRAM:   26, DRAMUnit: 16,
@@ -33,6 +35,7 @@ var rows = []Row{
 		Units:         2,
 		MatMul:        map[ugraph.DType]float64{ugraph.F32: 100, ugraph.F64: 12},
 		RowEfficiency: []float64{0.28, 0.54, 0.72, 0.84, 0.88, 0.93}, ColumnGroup: 16, DepthOverhead: 8, PackedGain: 1.15,
+		Pack: 1.2, DirectRows: 32, DirectElements: 16384,
 		Simple: 18, Transcend: 21, Reduce: 24, Move: 4,
 		Levels: []Level{{"L1", 32 << 10, false, 200}, {"L2", 512 << 10, false, 100}, {"L3", 16 << 20, true, 60}},
 		DRAM:   26, DRAMUnit: 17,
@@ -43,6 +46,7 @@ var rows = []Row{
 		Units:         2,
 		MatMul:        map[ugraph.DType]float64{ugraph.F32: 105, ugraph.F64: 12},
 		RowEfficiency: []float64{0.28, 0.54, 0.72, 0.84, 0.88, 0.93}, ColumnGroup: 16, DepthOverhead: 8, PackedGain: 1.15,
+		Pack: 1.2, DirectRows: 32, DirectElements: 16384,
 		Simple: 18, Transcend: 21, Reduce: 24, Move: 4,
 		Levels: []Level{{"L1", 48 << 10, false, 220}, {"L2", 2 << 20, false, 100}, {"L3", 16 << 20, true, 40}},
 		DRAM:   30, DRAMUnit: 13,
