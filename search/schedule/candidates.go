@@ -13,20 +13,23 @@ import (
 // CPU's micro-kernel.
 var odd = []int64{3, 6, 12, 24, 48, 96, 192, 384}
 
-// tiles lists the tiles tried for an axis, ascending; whole stands for an axis that is not cut.
-func tiles(extents []int64, units int, most int64) []int64 {
+// tiles lists the tiles tried for an axis, ascending; coarse: only parts for all units, and single elements.
+func tiles(extents []int64, units int, coarse bool) []int64 {
 	top := slices.Max(extents)
 	set := map[int64]bool{}
 	add := func(n int64) {
-		if n >= 1 && n < top && n <= most {
+		if n >= 1 && n < top && n <= maxTile {
 			set[n] = true
 		}
 	}
-	for n := int64(1); n < top; n *= 2 {
+	add(1)
+	for n := int64(2); n < top && !coarse; n *= 2 {
 		add(n)
 	}
 	for _, n := range odd {
-		add(n)
+		if !coarse {
+			add(n)
+		}
 	}
 	for _, e := range extents {
 		for _, parts := range []int64{2, 3, 4, int64(units), 2 * int64(units), 4 * int64(units)} {
@@ -60,7 +63,7 @@ type space struct {
 // maxTile bounds the tiles of symbolic axes, whose largest extents say little about the usual.
 const maxTile = 1 << 16
 
-func newSpace(f *loop.Form, m *model, sizes []size, units int) *space {
+func newSpace(f *loop.Form, sizes []size, units int, coarse bool) *space {
 	s := &space{order: axisRank(f.DAG)}
 	grid := f.Grid
 	for _, o := range f.DAG.Outputs {
@@ -82,14 +85,14 @@ func newSpace(f *loop.Form, m *model, sizes []size, units int) *space {
 	s.axes = grid.List()
 	sort.SliceStable(s.axes, func(i, j int) bool { return slices.Max(extents(s.axes[i])) > slices.Max(extents(s.axes[j])) })
 	for _, a := range s.axes {
-		s.tiles = append(s.tiles, append([]int64{whole}, tiles(extents(a), units, maxTile)...))
+		s.tiles = append(s.tiles, append([]int64{whole}, tiles(extents(a), units, coarse)...))
 	}
 	s.splits = []int64{whole}
 	if f.Loop < 0 {
 		return s
 	}
 	e := extents(f.Loop)
-	s.loops = tiles(e, units, maxTile)
+	s.loops = tiles(e, units, coarse)
 	// Without a cut the loop would be one trip: that is the form without a loop, unless the
 	// extent is a symbol, where a large tile serves short axes in one trip.
 	if n, ok := f.DAG.Axes[f.Loop].Extent.Const(); ok {

@@ -28,6 +28,7 @@ type Options struct {
 	InnerInputs, InnerOutputs []bool
 
 	exhaustive bool // no pruning by bounds: for tests
+	coarse     bool // fewer tiles: for merges, which take little time however they are cut
 }
 
 // Choice is a form with a tiling.
@@ -152,7 +153,7 @@ func (s *search) form(f *loop.Form) error {
 		return err
 	}
 	s.most = newPricer(s.m, &hi)
-	s.sp = newSpace(f, s.m, s.sizes, s.opt.Row.Units)
+	s.sp = newSpace(f, s.sizes, s.opt.Row.Units, s.opt.coarse)
 	open := expr.Set(s.sp.axes...)
 	for _, split := range s.sp.splits {
 		s.branch(&point{split: split, open: open, loopOpen: f.Loop >= 0}, 0)
@@ -214,7 +215,7 @@ func (s *search) merge(split int64) *merge {
 		return m
 	}
 	opt := s.opt
-	opt.InnerInputs, opt.Top, opt.Below = inner, 1, 0
+	opt.InnerInputs, opt.Top, opt.Below, opt.coarse = inner, 1, 0, true
 	if opt.InnerOutputs != nil {
 		opt.InnerOutputs = nil
 		for i, o := range s.f.Outputs {
