@@ -34,7 +34,7 @@ func (o Options) withDefaults() Options {
 	or(&o.MaxTests, 1_000_000)
 	or(&o.MaxDAGs, 256)
 	or(&o.Extra, 2)
-	or(&o.Forms, 1)
+	or(&o.Forms, 3)
 	or(&o.Workers, 1)
 	o.Extra = max(o.Extra, 0)
 	return o

@@ -1,0 +1,242 @@
+package algebra
+
+import (
+	"context"
+	"sort"
+	"testing"
+
+	"github.com/morgana-ml/morgana/search/expr"
+	"github.com/morgana-ml/morgana/ugraph"
+)
+
+// The closure finds every value of the program from the inputs alone: the pruner keeps all prefixes of
+// the program, though none of them is in the table. The same for every program that it found itself.
+func TestUnseededClosureContainsEveryValue(t *testing.T) {
+	for _, name := range smallNames {
+		d := liftText(t, small[name])
+		if s := Stabilise(d); s != nil {
+			d = s
+		}
+		opt := Options{}.withDefaults()
+		st := &Stats{Pruned: make([]Count, 4)}
+		c := newClosure(d, opt, st)
+		c.seed(false)
+		for _, v := range c.values {
+			if v.leaf == nil && v.dtype.IsFloat() && name != "causal" {
+				t.Fatalf("%s: the table is seeded", name)
+			}
+		}
+		c.run(context.Background())
+		check := func(what string, g *expr.DAG) {
+			ts := make([][]tensor, len(c.inst))
+			for k, in := range c.inst {
+				ts[k] = in.evaluate(g, nil)
+			}
+			for i, n := range g.Nodes {
+				var v []tensor
+				for k := range ts {
+					v = append(v, ts[k][i])
+				}
+				if _, ok := c.byPrint[fingerprint(n.Axes, v)]; !ok {
+					t.Errorf("%s: %s: %s is not a value of the unseeded closure", name, what, describe(g, i))
+				}
+			}
+		}
+		check("the program", d)
+		for _, x := range explore(t, d, Options{}).DAGs {
+			check("a result", x.DAG)
+		}
+	}
+}
+
+// By exhaustion: of all graphs of at most 5 operators without unused results that compute the program,
+// none is lost to the pruner.
+func TestNothingIsLostByExhaustion(t *testing.T) {
+	cases := []struct {
+		name string
+		ops  int
+	}{{"rmsnorm_linear", 5}, {"lora", 4}, {"gqa no max", 5}, {"gated_mlp", 4}, {"moe", 3}, {"chain", 4}, {"full_mlp", 5}}
+	for _, c := range cases {
+		if testing.Short() && c.ops > 4 {
+			continue
+		}
+		d := liftText(t, small[c.name])
+		all := enumerate(d, c.ops)
+		found := map[string]bool{}
+		for _, x := range explore(t, d, Options{}).DAGs {
+			found[expr.Hash(x.DAG)] = true
+		}
+		lost := 0
+		for _, g := range all.programs {
+			if !found[expr.Hash(g)] {
+				lost++
+				t.Errorf("%s: lost\n%s", c.name, g)
+			}
+		}
+		t.Logf("%s: %d graphs of at most %d operators, %d equal to the program, %d lost", c.name, all.states, c.ops, len(all.programs), lost)
+		if len(all.programs) == 0 {
+			t.Errorf("%s: the enumeration does not contain the program", c.name)
+		}
+	}
+}
+
+// enumeration lists graphs operator by operator, in the closure's language but without its pruner.
+type enumeration struct {
+	c        *closure
+	leaves   int
+	target   int
+	states   int
+	memo     map[string]int
+	stack    []int // values of the graph, leaves first
+	edges    []edge
+	programs []*expr.DAG
+}
+
+func enumerate(d *expr.DAG, ops int) *enumeration {
+	opt := Options{NoAbstraction: true, MaxValues: 1 << 30, Sizes: [][]int{{2}}}.withDefaults()
+	c := newClosure(d, opt, &Stats{Pruned: make([]Count, 4)})
+	c.seed(true)
+	e := &enumeration{c: c, memo: map[string]int{}, target: c.nodeVal[d.Outputs[0].Node]}
+	for i, v := range c.values {
+		if v.leaf != nil {
+			e.stack = append(e.stack, i)
+		}
+	}
+	e.leaves = len(e.stack)
+	e.grow(ops, "")
+	return e
+}
+
+// grow adds one operator after the last, in ascending order of their text so that a set of operators
+// is met once; unused results may not exceed what the operators left can use.
+func (e *enumeration) grow(left int, after string) {
+	e.states++
+	used := map[int]bool{}
+	for _, x := range e.edges {
+		for _, a := range x.args {
+			used[a] = true
+		}
+	}
+	unused := 0
+	for _, v := range e.stack[e.leaves:] {
+		if !used[v] {
+			unused++
+		}
+	}
+	if n := len(e.edges); n > 0 && unused == 1 && e.stack[len(e.stack)-1] == e.target {
+		e.programs = append(e.programs, e.dag())
+	}
+	if left == 0 || unused > left+1 {
+		return
+	}
+	for _, x := range e.applications() {
+		k := edgeKey(x)
+		// An operator on the newest value comes after it in any case; others ascend.
+		newest := len(e.edges) > 0 && contains(x.args, e.stack[len(e.stack)-1])
+		if !newest && k <= after {
+			continue
+		}
+		v := e.apply(x, k)
+		if v < 0 || contains(e.stack, v) {
+			continue
+		}
+		e.stack, e.edges = append(e.stack, v), append(e.edges, x)
+		e.grow(left-1, k)
+		e.stack, e.edges = e.stack[:len(e.stack)-1], e.edges[:len(e.edges)-1]
+	}
+}
+
+func contains(list []int, v int) bool {
+	for _, x := range list {
+		if x == v {
+			return true
+		}
+	}
+	return false
+}
+
+// applications are the operators of the closure's language on the values of the graph.
+func (e *enumeration) applications() []edge {
+	c := e.c
+	var out []edge
+	for i, x := range e.stack {
+		xa := c.values[x].axes
+		for _, u := range c.unary {
+			out = append(out, edge{op: u.op, attrs: u.attrs, args: []int{x}})
+		}
+		for _, r := range c.reductions {
+			if xa.Contains(r.over) {
+				out = append(out, edge{op: r.op, over: r.over, args: []int{x}})
+			}
+		}
+		for _, y := range e.stack[:i+1] {
+			union := xa | c.values[y].axes
+			if union == xa || union == c.values[y].axes || c.axisSets[union] {
+				for _, b := range c.binary {
+					out = append(out, canonical(edge{op: b.op, args: []int{x, y}}))
+					if x != y && (b.op == ugraph.OpSub || b.op == ugraph.OpDiv) {
+						out = append(out, edge{op: b.op, args: []int{y, x}})
+					}
+				}
+			}
+			shared := xa & c.values[y].axes & c.contracted
+			for over := shared; over != 0; over = (over - 1) & shared {
+				out = append(out, canonical(edge{op: ugraph.OpMatMul, over: over, args: []int{x, y}}))
+			}
+		}
+	}
+	sort.Slice(out, func(i, j int) bool { return edgeKey(out[i]) < edgeKey(out[j]) })
+	return out
+}
+
+// apply is the value of an application, evaluated once; -1 for zero.
+func (e *enumeration) apply(x edge, key string) int {
+	if v, ok := e.memo[key]; ok {
+		return v
+	}
+	n := expr.Node{Op: x.op, Over: x.over, Attrs: x.attrs, Args: x.args, DType: ugraph.F32}
+	var owns []expr.AxisSet
+	for _, a := range x.args {
+		n.Axes |= e.c.values[a].axes
+		owns = append(owns, e.c.values[a].axes)
+	}
+	n.Axes &^= x.over
+	var out []tensor
+	for k, in := range e.c.inst {
+		var ts []tensor
+		for _, a := range x.args {
+			ts = append(ts, e.c.values[a].tensors[k])
+		}
+		out = append(out, in.apply(n, ts, owns))
+	}
+	v := -1
+	if !isZero(out) {
+		var ok bool
+		if v, ok = e.c.byPrint[fingerprint(n.Axes, out)]; !ok {
+			v = e.c.enter(&value{axes: n.Axes, dtype: ugraph.F32, tensors: out})
+		}
+	}
+	e.memo[key] = v
+	return v
+}
+
+// dag writes the graph on the stack as a program.
+func (e *enumeration) dag() *expr.DAG {
+	d := e.c.d
+	g := &expr.DAG{Name: d.Name, Axes: d.Axes, Inputs: d.Inputs}
+	at := map[int]int{}
+	for _, v := range e.stack[:e.leaves] {
+		at[v] = g.Add(*e.c.values[v].leaf)
+	}
+	for i, x := range e.edges {
+		n := expr.Node{Op: x.op, Over: x.over, Attrs: x.attrs, DType: ugraph.F32}
+		for _, a := range x.args {
+			n.Args = append(n.Args, at[a])
+		}
+		at[e.stack[e.leaves+i]] = g.Add(n)
+	}
+	o := d.Outputs[0]
+	o.Node = at[e.target]
+	g.Outputs = append(g.Outputs, o)
+	return g
+}
