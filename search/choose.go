@@ -3,7 +3,6 @@ package search
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -18,18 +17,13 @@ import (
 // and verifies the lowered form too. The result keeps the order; it is the same for any number of jobs:
 // candidates are taken in rounds of a fixed size.
 func (s *state) verifyAll(ctx context.Context, cands []candidate) []*Choice {
-	const round = 4
-	jobs := s.opt.Jobs
-	if jobs < 1 {
-		jobs = runtime.GOMAXPROCS(0)
-	}
 	var passed []*Choice
 	for at := 0; at < len(cands) && len(passed) < s.opt.Top && ctx.Err() == nil; at += round {
 		batch := cands[at:min(at+round, len(cands))]
 		results := make([]*Choice, len(batch))
 		reasons := make([]string, len(batch))
 		var g errgroup.Group
-		g.SetLimit(jobs)
+		g.SetLimit(s.jobs())
 		var mu sync.Mutex
 		for i := range batch {
 			g.Go(func() error {

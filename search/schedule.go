@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sort"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/morgana-ml/morgana/search/algebra"
 	"github.com/morgana-ml/morgana/search/cost"
@@ -17,10 +20,12 @@ import (
 // Limits of the stage.
 const (
 	maxVariants = 24 // algebraic forms that are scheduled
-	perVariant  = 4  // tilings of each that are taken on
+	round       = 4  // variants scheduled at a time, whatever the number of cores
+	finalists   = 3  // variants of which several tilings are taken on
+	perVariant  = 4  // tilings of each
 	// slack is how far above the best plan a variant's plan may lie to be taken on: within it the model
 	// cannot be trusted to choose.
-	slack = 1.25
+	slack = 1.05
 )
 
 // explore is the algebra stage: the forms of the program that are no less stable, the program first.
@@ -72,40 +77,93 @@ type candidate struct {
 	derivation  string
 }
 
-// schedule partitions each variant into kernels, schedules them, and emits the best tilings, ordered by
-// predicted time.
-func (s *state) schedule(ctx context.Context, variants []variant) ([]candidate, error) {
-	var out []candidate
+// planned is a variant with its plan.
+type planned struct {
+	variant
+	plan *partition.Plan
+}
+
+// plans partitions and schedules variants: rounds of a fixed size run on all cores, and what one round
+// finds bounds the next ones, so that the result is the same for any number of jobs.
+func (s *state) plans(ctx context.Context, variants []variant, top int, sum *partition.Stats) ([]planned, error) {
+	var out []planned
 	best := 0.0
-	st := &s.r.Stats
-	var sum partition.Stats
-	for i, v := range variants {
-		s.report("schedule", i, len(variants))
-		plan, err := partition.Best(ctx, v.dag, &s.row, partition.Options{Sizes: s.envs, Top: perVariant, Below: best * slack})
-		var none *partition.ErrNoPlan
-		if errors.As(err, &none) {
-			st.Pruned++
-			continue
+	for at := 0; at < len(variants); at += round {
+		s.report("schedule", at, len(variants))
+		batch := variants[at:min(at+round, len(variants))]
+		found := make([]*partition.Plan, len(batch))
+		var g errgroup.Group
+		g.SetLimit(s.jobs())
+		for i := range batch {
+			g.Go(func() error {
+				plan, err := partition.Best(ctx, batch[i].dag, &s.row, partition.Options{Sizes: s.envs, Top: top, Below: best * slack})
+				var none *partition.ErrNoPlan
+				if errors.As(err, &none) {
+					return nil
+				}
+				found[i] = plan
+				return err
+			})
 		}
-		if err != nil {
-			return out, err
+		if err := g.Wait(); err != nil {
+			return nil, err
 		}
-		addStats(&sum, plan.Stats)
-		if best == 0 || plan.US < best {
-			best = plan.US
-		}
-		for _, pick := range plan.Picks(perVariant) {
-			g, err := plan.Emit(pick)
-			if err != nil {
-				return nil, fmt.Errorf("a plan of %s cannot be written: %w", v.dag.Name, err)
+		for i, p := range found {
+			if p == nil {
+				s.r.Stats.Pruned++
+				continue
 			}
-			us := plan.US
-			for k := range plan.Groups {
-				us += plan.Groups[k].Choices[pick[k]].US - plan.Groups[k].US()
+			addStats(sum, p.Stats)
+			if best == 0 || p.US < best {
+				best = p.US
 			}
-			out = append(out, candidate{graph: g, predictedUS: us, derivation: v.derivation})
+			out = append(out, planned{batch[i], p})
 		}
 	}
+	return out, nil
+}
+
+func (s *state) jobs() int {
+	if s.opt.Jobs < 1 {
+		return runtime.GOMAXPROCS(0)
+	}
+	return s.opt.Jobs
+}
+
+// schedule partitions each variant into kernels and schedules them, then takes several tilings of the
+// best variants, ordered by predicted time.
+func (s *state) schedule(ctx context.Context, variants []variant) ([]candidate, error) {
+	var sum partition.Stats
+	first, err := s.plans(ctx, variants, 1, &sum)
+	if err != nil {
+		return nil, err
+	}
+	sort.SliceStable(first, func(i, j int) bool { return first[i].plan.US < first[j].plan.US })
+	var last []variant
+	for _, p := range first[:min(finalists, len(first))] {
+		if p.plan.US <= slack*first[0].plan.US {
+			last = append(last, p.variant)
+		}
+	}
+	second, err := s.plans(ctx, last, perVariant, &sum)
+	if err != nil {
+		return nil, err
+	}
+	var out []candidate
+	for _, p := range second {
+		for _, pick := range p.plan.Picks(perVariant) {
+			g, err := p.plan.Emit(pick)
+			if err != nil {
+				return nil, fmt.Errorf("a plan of %s cannot be written: %w", p.dag.Name, err)
+			}
+			us := p.plan.US
+			for k := range p.plan.Groups {
+				us += p.plan.Groups[k].Choices[pick[k]].US - p.plan.Groups[k].US()
+			}
+			out = append(out, candidate{graph: g, predictedUS: us, derivation: p.derivation})
+		}
+	}
+	st := &s.r.Stats
 	st.States += sum.States + sum.Ideals
 	st.Pruned += sum.PrunedBound + sum.PrunedMemory + sum.Refused
 	st.Stages = append(st.Stages,

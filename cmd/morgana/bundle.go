@@ -127,13 +127,14 @@ func verifier(program, graph *ugraph.Graph) error {
 // pickTarget is the first target of a bundle that this machine can run, from the best row down.
 func pickTarget(b *bundle.Bundle) (string, error) {
 	f := features()
-	names := []string{"cpu:generic"}
-	if f.AVX2 {
-		names = append([]string{"cpu:avx2"}, names...)
-	}
+	names := []string{"cpu"}
 	if f.AVX512 {
-		names = append([]string{"cpu:avx512"}, names...)
+		names = append(names, "cpu:avx512")
 	}
+	if f.AVX2 {
+		names = append(names, "cpu:avx2")
+	}
+	names = append(names, "cpu:generic")
 	for _, n := range names {
 		for _, have := range b.TargetNames() {
 			if have == n {
