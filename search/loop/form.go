@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -51,32 +52,51 @@ type Form struct {
 type Refusal struct {
 	Axis   int
 	Reason string
+	// Rank is the separation rank of the accumulator that was refused, of at most RankSamples: below
+	// that a rule that the law lacks, or does not want, would give as many accumulators. 0 where the
+	// reason is not an accumulator.
+	Rank int
 }
+
+// RankSamples is the size of the matrix of evaluations behind Refusal.Rank.
+const RankSamples = 8
 
 // Forms returns the legal forms of d: first without a loop, then by loop axis in ascending order.
 func Forms(d *expr.DAG) []*Form {
-	fs, _ := FormsAndRefusals(d)
+	fs, _ := forms(d, false)
 	return fs
 }
 
 // FormsAndRefusals returns the legal forms of d, and for every other axis why a loop over it would
 // need a second pass.
-func FormsAndRefusals(d *expr.DAG) ([]*Form, []Refusal) {
+func FormsAndRefusals(d *expr.DAG) ([]*Form, []Refusal) { return forms(d, true) }
+
+func forms(d *expr.DAG, oracle bool) ([]*Form, []Refusal) {
 	d = contract(d)
 	var out []*Form
 	var no []Refusal
 	for axis := -1; axis < len(d.Axes); axis++ {
 		f, err := newForm(d, axis)
 		switch {
+		case err != nil && oracle:
+			no = append(no, refusalOf(d, axis, err))
 		case err != nil:
-			no = append(no, Refusal{axis, err.Error()})
 		case axis >= 0 && !f.cutByLoop():
-			no = append(no, Refusal{axis, "no input carries the axis"})
+			no = append(no, Refusal{Axis: axis, Reason: "no input carries the axis"})
 		default:
 			out = append(out, f)
 		}
 	}
 	return out, no
+}
+
+func refusalOf(d *expr.DAG, axis int, err error) Refusal {
+	r := Refusal{Axis: axis, Reason: err.Error()}
+	var body *bodyError
+	if errors.As(err, &body) && body.node < len(d.Nodes) {
+		r.Rank = Rank(d, body.node, axis, RankSamples, 1)
+	}
+	return r
 }
 
 func (f *Form) cutByLoop() bool {

@@ -113,12 +113,17 @@ func (l *law) ones(axis int, dt ugraph.DType) int {
 	return l.op(ugraph.OpAdd, dt, l.op(ugraph.OpMul, dt, x, l.constant(ugraph.Int(0), dt)), l.constant(ugraph.Int(1), dt))
 }
 
-// refusal says why a value has no separated form.
-type refusal struct{ why string }
+// refuse says why a value has no separated form.
+func refuse(format string, args ...any) error { return fmt.Errorf(format, args...) }
 
-func (r refusal) Error() string { return r.why }
+// bodyError is a reduction over the loop axis whose body has no separated form.
+type bodyError struct {
+	node int
+	err  error
+}
 
-func refuse(format string, args ...any) error { return refusal{fmt.Sprintf(format, args...)} }
+func (e *bodyError) Error() string { return e.err.Error() }
+func (e *bodyError) Unwrap() error { return e.err }
 
 // separate returns the separated form of node v.
 func (l *law) separate(v int) (separated, error) {
@@ -265,7 +270,7 @@ func (l *law) times(s, t term, sNeutral, tNeutral bool, mul func(x, y int) int) 
 }
 
 // inverse is 1/t.
-func (l *law) inverse(t term, neutral bool, dt ugraph.DType) term {
+func (l *law) inverse(t term, dt ugraph.DType) term {
 	u := term{minus: t.minus, h: t.h, pos: t.neg, neg: t.pos, num: t.den, den: t.num}
 	if t.h != one {
 		u.h = l.op(ugraph.OpReciprocal, dt, t.h)
@@ -309,7 +314,7 @@ func ruleReciprocal(l *law, v int, a []separated) (separated, error) {
 	if len(a[0].terms) != 1 {
 		return separated{}, refuse("the reciprocal of a sum of loop elements and reductions does not separate")
 	}
-	return separated{terms: []term{l.inverse(a[0].terms[0], a[0].neutral, l.d.Nodes[v].DType)}}, nil
+	return separated{terms: []term{l.inverse(a[0].terms[0], l.d.Nodes[v].DType)}}, nil
 }
 
 func ruleSquare(l *law, v int, a []separated) (separated, error) {

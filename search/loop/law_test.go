@@ -41,7 +41,6 @@ func axisOf(d *expr.DAG, name string) int {
 // TestRankOracle compares the law with the rank of the matrix of field evaluations: the law may not
 // claim fewer accumulators than the rank, and refuses what has full rank.
 func TestRankOracle(t *testing.T) {
-	const samples = 8
 	ranks := map[string][]int{ // of the reductions whose body reads earlier ones, in their order
 		"attention j":        {1, 1},
 		"attention_causal j": {1, 1},
@@ -67,8 +66,8 @@ func TestRankOracle(t *testing.T) {
 			if !l.on(n.Over) || !tainted {
 				continue
 			}
-			r := Rank(d, v, l.axis, samples, 1)
-			if r2 := Rank(d, v, l.axis, samples, 2); r2 != r {
+			r := Rank(d, v, l.axis, RankSamples, 1)
+			if r2 := Rank(d, v, l.axis, RankSamples, 2); r2 != r {
 				t.Errorf("%s: rank of node %d is %d and %d", key, v, r, r2)
 			}
 			if n.Op == ugraph.OpMax { // the law for maxima is additive; its rank says nothing
@@ -144,6 +143,18 @@ func TestForms(t *testing.T) {
 		if got != c.roles {
 			t.Errorf("%s over %s: %s, want %s", c.program, c.axis, got, c.roles)
 		}
+	}
+}
+
+// TestRefusalRank: a second pass that no rule could save has full rank.
+func TestRefusalRank(t *testing.T) {
+	_, no := FormsAndRefusals(normedSoftmax())
+	if len(no) != 1 || no[0].Rank != RankSamples {
+		t.Errorf("refusals %+v, want one of rank %d", no, RankSamples)
+	}
+	_, no = FormsAndRefusals(softmaxProgram("ij"))
+	if len(no) != 1 || no[0].Rank != 0 {
+		t.Errorf("refusals %+v, want one that is no accumulator's", no)
 	}
 }
 

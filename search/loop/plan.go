@@ -142,7 +142,7 @@ func (p *plan) reduction(v int, m mode) (int, error) {
 	}
 	parts, err := p.l.accumulate(v)
 	if err != nil {
-		return 0, err
+		return 0, &bodyError{v, err}
 	}
 	num, den := make([][]int, len(parts)), make([][]int, len(parts))
 	for i, t := range parts {
