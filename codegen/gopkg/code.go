@@ -63,16 +63,16 @@ func (s signature) newFunc(f *jen.File) {
 		}
 		if len(s.weights) > 0 {
 			g.Id("constants").Op(":=").Map(jen.String()).Op("*").Qual(tensorPkg, "Tensor").Values()
+			g.Var().Err().Error()
 			for _, w := range s.weights {
 				shape := []jen.Code{}
 				for _, d := range w.shape {
 					n, _ := d.Const()
 					shape = append(shape, jen.Lit(int(n)))
 				}
-				bind := jen.Qual(tensorPkg, "FromSlice").Call(jen.Qual(ugraphPkg, goTypes[w.dtype].constant), jen.Index().Int64().Values(shape...), jen.Id("weights").Dot(w.name))
-				g.If(jen.List(jen.Id("t"), jen.Err()).Op(":=").Add(bind), jen.Err().Op("!=").Nil()).Block(
-					jen.Return(jen.Nil(), jen.Qual("fmt", "Errorf").Call(jen.Lit("weight "+w.name+": %w"), jen.Err())),
-				).Else().Block(jen.Id("constants").Index(jen.Lit(w.ug)).Op("=").Id("t"))
+				g.If(jen.List(jen.Id("constants").Index(jen.Lit(w.ug)), jen.Err()).Op("=").Qual(tensorPkg, "FromSlice").Call(
+					jen.Qual(ugraphPkg, goTypes[w.dtype].constant), jen.Index().Int64().Values(shape...), jen.Id("weights").Dot(w.name)),
+					jen.Err().Op("!=").Nil()).Block(jen.Return(jen.Nil(), jen.Qual("fmt", "Errorf").Call(jen.Lit("weight "+w.name+": %w"), jen.Err())))
 			}
 			options = append(options, jen.Qual(cpuPkg, "WithWeights").Call(jen.Id("constants")))
 		}
