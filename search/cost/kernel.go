@@ -135,8 +135,8 @@ const overlap = 0.1
 // allocate is how many bytes are moved to write one: a cache reads the line that it is to change.
 const allocate = 2
 
-// direct is what reading an element of B where it lies costs, as a part of laying it out anew.
-const direct = 0.25
+// Direct is what reading an element of B where it lies costs, as a part of laying it out anew.
+const Direct = 0.25
 
 // workUS is the time of one operator on full tiles, in microseconds, and its flops.
 func (k *Kernel) workUS(w *Work, row *target.Row, tileBW float64) (us, flops float64) {
@@ -163,7 +163,7 @@ func (k *Kernel) workUS(w *Work, row *target.Row, tileBW float64) (us, flops flo
 		if !w.Packed && row.Pack > 0 {
 			b := w.Batch * w.K * w.N / row.Pack * 1e-3
 			if !k.packs(w, row) {
-				b *= direct
+				b *= Direct
 			}
 			us += b
 		}

@@ -20,7 +20,7 @@ type cell struct {
 	needs        cellSet // cells whose results it reads
 	operators    int
 	contractions int
-	us           float64 // least time of its contractions on all units, microseconds
+	us           float64 // least time of its arithmetic on all units, microseconds
 	reads        []int   // nodes that it reads: inputs of the program and results of other cells
 	stores       float64 // bytes of the outputs of the program that it makes
 }

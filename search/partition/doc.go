@@ -8,7 +8,7 @@
 // An ideal is a set of cells that holds all operands of its members; a group is the difference of two
 // ideals, so a partition is a path of ideals from nothing to everything and its kernels run in the path's
 // order. The search is A* on that graph. An edge is first entered at its lower bound, launch plus the
-// greater of compulsory bytes and contractions' flops, and priced exactly only when it comes out of the
+// greater of compulsory bytes and arithmetic that no form can avoid, and priced exactly only when it comes out of the
 // queue; what remains is bounded as if one kernel could hold it. Both bounds are admissible and
 // the second is consistent, so the path found is the optimum over all partitions into groups within the
 // limits. With several sizes a group's price is the geometric mean over the sizes; the sum over groups is

@@ -190,10 +190,8 @@ func (s *search) prepare(lists [][]int) {
 			}
 			if isContraction(s.d, n) {
 				x.contractions++
-				all := s.d.Nodes[n].Axes | s.d.Nodes[n].Over
-				dt := s.d.Nodes[s.d.Nodes[n].Args[0]].DType
-				x.us += s.mean(func(i int) float64 { return 2 * s.elements(i, all) }) / s.row.MatMulRate(dt) / float64(s.row.Units) * 1e-3
 			}
+			x.us += s.leastUS(n)
 			for _, o := range s.d.Outputs {
 				if o.Node == n {
 					x.stores += s.mean(func(i int) float64 { return s.elements(i, expr.Set(o.Axes...)) * float64(o.DType.Size()) })
@@ -208,12 +206,51 @@ func (s *search) prepare(lists [][]int) {
 	s.tax = taxRate * s.bound(s.all)
 }
 
+// leastUS is the least time on all units that any form spends on a node: of contractions, and of what the
+// loop law cannot move to fewer axes, which are functions and maxima.
+func (s *search) leastUS(n int) float64 {
+	node := s.d.Nodes[n]
+	perUnit := 0.0 // nanoseconds
+	switch {
+	case isContraction(s.d, n):
+		a, b := node.Args[0], node.Args[len(node.Args)-1]
+		if node.Op == ugraph.OpSum {
+			a, b = s.d.Nodes[a].Args[0], s.d.Nodes[a].Args[1]
+		}
+		x, y := s.d.Nodes[a], s.d.Nodes[b]
+		rate := s.row.MatMulRate(x.DType)
+		weights := s.isWeight(a) || s.isWeight(b)
+		if !weights {
+			rate *= slices.Max(s.row.RowEfficiency)
+		}
+		perUnit = s.mean(func(i int) float64 { return 2 * s.elements(i, x.Axes|y.Axes) }) / rate
+		if rows, cols := x.Axes&^y.Axes, y.Axes&^x.Axes; !weights && rows != 0 && cols != 0 && s.row.Pack > 0 {
+			perUnit += s.mean(func(i int) float64 { return min(s.elements(i, x.Axes), s.elements(i, y.Axes)) }) * cost.Direct / s.row.Pack
+		}
+	case node.Op == ugraph.OpMax || node.Op == ugraph.OpMin:
+		all := node.Axes | node.Over
+		perUnit = s.mean(func(i int) float64 { return s.elements(i, all) }) / s.row.Reduce
+	case fixed[node.Op]:
+		perUnit = s.mean(func(i int) float64 { return s.elements(i, node.Axes) }) * node.Op.Info().Flops / s.row.Transcend
+	}
+	return perUnit / float64(s.row.Units) * 1e-3
+}
+
+// fixed are the functions that are evaluated on all axes of their operand in every form.
+var fixed = map[ugraph.Op]bool{ugraph.OpExp: true, ugraph.OpLog: true, ugraph.OpSin: true, ugraph.OpCos: true, ugraph.OpTanh: true, ugraph.OpErf: true,
+	ugraph.OpSigmoid: true, ugraph.OpSilu: true, ugraph.OpGelu: true}
+
+func (s *search) isWeight(n int) bool {
+	node := s.d.Nodes[n]
+	return node.Op == ugraph.OpInvalid && s.d.Inputs[node.Input].Const
+}
+
 // taxRate is what a group costs beyond its predicted time, as a part of the bound of the whole: differences
 // smaller than what the model can know do not justify another kernel and another tensor.
 const taxRate = 0.01
 
 // bound is a lower bound for the time of kernels that compute the cells: one launch, and the greater of
-// contractions and compulsory bytes. Tensors that lie within the cells need not be moved.
+// arithmetic and compulsory bytes. Tensors that lie within the cells need not be moved.
 func (s *search) bound(set cellSet) float64 {
 	if set == 0 {
 		return 0

@@ -95,7 +95,7 @@ func TestBoundIsAdmissible(t *testing.T) {
 		d := ps[name]
 		for _, f := range loop.Forms(d) {
 			s := &search{ctx: context.Background(), opt: Options{Row: row, Sizes: sizesFor(d)}, limit: math.Inf(1)}
-			if err := s.form(f); err != nil {
+			if err := s.prepare(f); err != nil {
 				t.Fatal(err)
 			}
 			splits := s.sp.splits[:min(len(s.sp.splits), 2)] // a merge is scheduled for each

@@ -92,7 +92,6 @@ type entry struct {
 	bucket     float64
 	contiguous int64
 	trips      float64
-	shape      string // of the grid: entries with the same one compete
 	serial     int
 }
 
@@ -113,6 +112,19 @@ func (e *entry) before(o *entry) bool {
 	return e.serial < o.serial
 }
 
+// sameShape tells whether two entries have the same grid for a loop over the same axis: then they compete
+// for one place.
+func (e *entry) sameShape(o *entry) bool {
+	a, b := &e.choice, &o.choice
+	split := func(t *loop.Tiling) int64 {
+		if t.Split == nil {
+			return 0
+		}
+		return t.Split.Tile
+	}
+	return a.Form.Loop == b.Form.Loop && split(&a.Tiling) == split(&b.Tiling) && slices.Equal(a.Tiling.Grid, b.Tiling.Grid)
+}
+
 type search struct {
 	ctx   context.Context
 	opt   Options
@@ -130,7 +142,18 @@ type search struct {
 	by      []float64
 }
 
+// form searches the tilings of a form.
 func (s *search) form(f *loop.Form) error {
+	if err := s.prepare(f); err != nil {
+		return err
+	}
+	for _, split := range s.sp.splits {
+		s.branch(&point{split: split, open: expr.Set(s.sp.axes...), loopOpen: f.Loop >= 0}, 0)
+	}
+	return nil
+}
+
+func (s *search) prepare(f *loop.Form) error {
 	s.f = f
 	s.m = newModel(f, s.opt.Row, s.opt.InnerInputs, s.opt.InnerOutputs)
 	s.sizes, s.pricers = nil, nil
@@ -154,10 +177,6 @@ func (s *search) form(f *loop.Form) error {
 	}
 	s.most = newPricer(s.m, &hi)
 	s.sp = newSpace(f, s.sizes, s.opt.Row.Units, s.opt.coarse)
-	open := expr.Set(s.sp.axes...)
-	for _, split := range s.sp.splits {
-		s.branch(&point{split: split, open: open, loopOpen: f.Loop >= 0}, 0)
-	}
 	return nil
 }
 
@@ -343,7 +362,6 @@ func (s *search) price(p *point) {
 		}
 	}
 	e.choice.Tiling = t
-	e.shape = fmt.Sprint(s.f.Loop, p.split, p.grid)
 	s.keep(e)
 }
 
@@ -351,7 +369,7 @@ func (s *search) price(p *point) {
 func (s *search) keep(e entry) {
 	at := len(s.best)
 	for i := range s.best {
-		if s.best[i].shape == e.shape {
+		if s.best[i].sameShape(&e) {
 			at = i
 		}
 	}
