@@ -23,7 +23,7 @@
 // in their operators; the number of tensors that a kernel reads costs nothing here.
 //
 // Why cells? In a large program the cut between an operator and an elementwise one of the same axes that
-// alone reads it gains nothing: the same tensor is cut after it. Small programs are not condensed.
+// alone reads it gains nothing: the same tensor is cut after it. (Tested against all partitions.)
 //
 // Why segments? Beyond 48 cells ideals are too many. The program is then cut in topological order into
 // segments that are solved one by one; a border between segments is a border between kernels.

@@ -35,7 +35,7 @@ type Options struct {
 const (
 	maxCells     = 48
 	maxIdeals    = 20000
-	condenseFrom = 24 // operators
+	condenseFrom = 6 // operators
 )
 
 // ErrNoPlan says that no partition within the limits has a schedule that fits, or none below Options.Below.
