@@ -2,7 +2,6 @@ package algebra
 
 import (
 	"context"
-	"sort"
 	"testing"
 
 	"github.com/morgana-ml/morgana/search/expr"
@@ -13,6 +12,9 @@ import (
 // the program, though none of them is in the table. The same for every program that it found itself.
 func TestUnseededClosureContainsEveryValue(t *testing.T) {
 	for _, name := range smallNames {
+		if name == "causal" {
+			continue // where is outside the closure's language: its application is a seed
+		}
 		d := liftText(t, small[name])
 		if s := Stabilise(d); s != nil {
 			d = s
@@ -22,7 +24,7 @@ func TestUnseededClosureContainsEveryValue(t *testing.T) {
 		c := newClosure(d, opt, st)
 		c.seed(false)
 		for _, v := range c.values {
-			if v.leaf == nil && v.dtype.IsFloat() && name != "causal" {
+			if v.leaf == nil && v.dtype.IsFloat() {
 				t.Fatalf("%s: the table is seeded", name)
 			}
 		}
@@ -55,7 +57,7 @@ func TestNothingIsLostByExhaustion(t *testing.T) {
 	cases := []struct {
 		name string
 		ops  int
-	}{{"rmsnorm_linear", 5}, {"lora", 4}, {"gqa no max", 5}, {"gated_mlp", 4}, {"moe", 3}, {"chain", 4}, {"full_mlp", 5}}
+	}{{"moe", 3}, {"chain", 4}, {"gated_mlp", 4}, {"lora", 4}, {"rmsnorm_linear", 5}, {"gqa no max", 5}}
 	for _, c := range cases {
 		if testing.Short() && c.ops > 4 {
 			continue
@@ -93,7 +95,7 @@ type enumeration struct {
 }
 
 func enumerate(d *expr.DAG, ops int) *enumeration {
-	opt := Options{NoAbstraction: true, MaxValues: 1 << 30, Sizes: [][]int{{2}}}.withDefaults()
+	opt := Options{NoAbstraction: true, MaxValues: 1 << 30, Sizes: [][]int{{2, 3}}}.withDefaults()
 	c := newClosure(d, opt, &Stats{Pruned: make([]Count, 4)})
 	c.seed(true)
 	e := &enumeration{c: c, memo: map[string]int{}, target: c.nodeVal[d.Outputs[0].Node]}
@@ -126,10 +128,22 @@ func (e *enumeration) grow(left int, after string) {
 	if n := len(e.edges); n > 0 && unused == 1 && e.stack[len(e.stack)-1] == e.target {
 		e.programs = append(e.programs, e.dag())
 	}
-	if left == 0 || unused > left+1 {
+	if left == 0 {
 		return
 	}
 	for _, x := range e.applications() {
+		rest := unused + 1
+		for i, a := range x.args {
+			if !used[a] && !contains(e.stack[:e.leaves], a) && !contains(x.args[:i], a) {
+				rest--
+			}
+		}
+		if rest > left { // more than the operators left can use
+			continue
+		}
+		if left == 1 && e.axes(x) != e.c.values[e.target].axes {
+			continue
+		}
 		k := edgeKey(x)
 		// An operator on the newest value comes after it in any case; others ascend.
 		newest := len(e.edges) > 0 && contains(x.args, e.stack[len(e.stack)-1])
@@ -137,7 +151,7 @@ func (e *enumeration) grow(left int, after string) {
 			continue
 		}
 		v := e.apply(x, k)
-		if v < 0 || contains(e.stack, v) {
+		if v < 0 || left == 1 && v != e.target || contains(e.stack, v) {
 			continue
 		}
 		e.stack, e.edges = append(e.stack, v), append(e.edges, x)
@@ -173,6 +187,9 @@ func (e *enumeration) applications() []edge {
 			union := xa | c.values[y].axes
 			if union == xa || union == c.values[y].axes || c.axisSets[union] {
 				for _, b := range c.binary {
+					if b.op == ugraph.OpMul && x == y {
+						continue // square: x·x is written so
+					}
 					out = append(out, canonical(edge{op: b.op, args: []int{x, y}}))
 					if x != y && (b.op == ugraph.OpSub || b.op == ugraph.OpDiv) {
 						out = append(out, edge{op: b.op, args: []int{y, x}})
@@ -185,8 +202,15 @@ func (e *enumeration) applications() []edge {
 			}
 		}
 	}
-	sort.Slice(out, func(i, j int) bool { return edgeKey(out[i]) < edgeKey(out[j]) })
 	return out
+}
+
+func (e *enumeration) axes(x edge) expr.AxisSet {
+	var s expr.AxisSet
+	for _, a := range x.args {
+		s |= e.c.values[a].axes
+	}
+	return s &^ x.over
 }
 
 // apply is the value of an application, evaluated once; -1 for zero.
@@ -194,13 +218,11 @@ func (e *enumeration) apply(x edge, key string) int {
 	if v, ok := e.memo[key]; ok {
 		return v
 	}
-	n := expr.Node{Op: x.op, Over: x.over, Attrs: x.attrs, Args: x.args, DType: ugraph.F32}
+	n := expr.Node{Op: x.op, Over: x.over, Attrs: x.attrs, Args: x.args, DType: ugraph.F32, Axes: e.axes(x)}
 	var owns []expr.AxisSet
 	for _, a := range x.args {
-		n.Axes |= e.c.values[a].axes
 		owns = append(owns, e.c.values[a].axes)
 	}
-	n.Axes &^= x.over
 	var out []tensor
 	for k, in := range e.c.inst {
 		var ts []tensor
