@@ -1,0 +1,152 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"morgana": main})
+}
+
+// The command from outside. Besides what testscript offers, a script may use
+//
+//	exits CODE ARGS…       runs morgana, which must end with exactly this code
+//	jsonline KEY…          stdout is one JSON object on one line with at least these keys
+//	program FILE N         writes a program of N statements
+//	damage FILE AT         changes the byte at an offset (negative: from the end)
+//	truncate FILE SHARE    keeps that share (0.5: half) of a file
+//	tmpfs DIR SIZE         mounts a file system of so many bytes; [tmpfs] tells whether it can
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("MORGANA_CACHE", filepath.Join(e.WorkDir, ".store"))
+			e.Setenv("NO_COLOR", "1")
+			samples, err := filepath.Abs("../../ugraph/mirage/testdata")
+			e.Setenv("SAMPLES", samples)
+			return err
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"exits": exits, "jsonline": jsonLine, "program": writeProgram, "damage": damage, "truncate": truncate, "tmpfs": mountTmpfs,
+		},
+		Condition: func(cond string) (bool, error) {
+			if cond == "tmpfs" {
+				return canMount(), nil
+			}
+			return false, fmt.Errorf("unknown condition %q", cond)
+		},
+	})
+}
+
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	code := 0
+	if err := ts.Exec("morgana", args[1:]...); err != nil {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			ts.Fatalf("morgana %s: %v", strings.Join(args[1:], " "), err)
+		}
+		code = exit.ExitCode()
+	}
+	if stderr := ts.ReadFile("stderr"); strings.Contains(stderr, "internal failure") && want != exitInternal {
+		ts.Fatalf("an internal failure")
+	}
+	if (code == want) == neg {
+		ts.Fatalf("morgana %s: exit code %d, want %d", strings.Join(args[1:], " "), code, want)
+	}
+}
+
+func jsonLine(ts *testscript.TestScript, neg bool, keys []string) {
+	out := ts.ReadFile("stdout")
+	if strings.Count(out, "\n") != 1 || !strings.HasSuffix(out, "\n") {
+		ts.Fatalf("stdout is not one line: %q", out)
+	}
+	var v map[string]any
+	ts.Check(json.Unmarshal([]byte(out), &v))
+	for _, k := range keys {
+		var at any = v
+		for _, part := range strings.Split(k, ".") {
+			m, _ := at.(map[string]any)
+			next, ok := m[part]
+			if !ok {
+				ts.Fatalf("the object has no %s: %s", k, out)
+			}
+			at = next
+		}
+	}
+}
+
+func writeProgram(ts *testscript.TestScript, neg bool, args []string) {
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "program long(X: f32[4]) -> (V%d) {\n    V1 = exp(X)\n", n)
+	for i := 2; i <= n; i++ {
+		fmt.Fprintf(&b, "    V%d = V%d * 1.0001\n", i, i-1)
+	}
+	b.WriteString("}\n")
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b.Bytes(), 0o666))
+}
+
+func damage(ts *testscript.TestScript, neg bool, args []string) {
+	file := ts.MkAbs(args[0])
+	at, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	data, err := os.ReadFile(file)
+	ts.Check(err)
+	if at < 0 {
+		at += len(data)
+	}
+	data[at] ^= 0x55
+	ts.Check(os.WriteFile(file, data, 0o666))
+}
+
+func truncate(ts *testscript.TestScript, neg bool, args []string) {
+	file := ts.MkAbs(args[0])
+	share, err := strconv.ParseFloat(args[1], 64)
+	ts.Check(err)
+	info, err := os.Stat(file)
+	ts.Check(err)
+	ts.Check(os.Truncate(file, int64(share*float64(info.Size()))))
+}
+
+// Ctrl-C while a program runs: exit code 130, nothing on stdout.
+func TestInterrupt(t *testing.T) {
+	// A signal before the command has begun to listen kills it, so the wait grows until it did listen.
+	for wait := 500 * time.Millisecond; wait < 20*time.Second; wait *= 2 {
+		cmd := exec.Command("morgana", "run", "mha/b16", "--plain", "--json")
+		var stdout, stderr bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &stdout, &stderr
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(wait)
+		if err := cmd.Process.Signal(os.Interrupt); err != nil {
+			t.Skipf("no interrupts here: %v", err)
+		}
+		cmd.Wait()
+		switch code := cmd.ProcessState.ExitCode(); {
+		case code == -1 || code == exitOK:
+			continue
+		case code != exitInterrupted:
+			t.Fatalf("exit code %d, want %d\n%s", code, exitInterrupted, stderr.Bytes())
+		case stdout.Len() > 0 || !strings.Contains(stderr.String(), "interrupted"):
+			t.Fatalf("stdout %q, stderr %q", stdout.Bytes(), stderr.Bytes())
+		}
+		return
+	}
+	t.Fatal("the command never listened to the signal")
+}
