@@ -431,8 +431,10 @@ func (a *analysis) positive(x dual) dual {
 type dualSource struct{ a *analysis }
 
 func (s dualSource) input(name string, index int) dual {
-	v := fieldSource{s.a.s}.input(name, index)
+	v := (&fieldSource{s: s.a.s}).input(name, index)
 	return s.a.variable(v, s.a.s.Key(v), s.a.block >= 0 && name == inputName(s.a.block))
 }
 
-func (s dualSource) word(name string, index int) uint64 { return fieldSource{s.a.s}.word(name, index) }
+func (s dualSource) word(name string, index int) uint64 {
+	return (&fieldSource{s: s.a.s}).word(name, index)
+}

@@ -233,13 +233,18 @@ type setting struct {
 func (c *check) draw(in *instance, st setting, test int) (*evaluation, error) {
 	limit := maxRedraws
 	if st.roots == field.AlgebraicRoots || st.model == field.Q {
+		// A draw succeeds with probability 2^-N for N square classes that must hold (theory: up to 12). The
+		// work that may go into it is bounded too: a large instance has many of them, and no draw succeeds.
 		limit = 1 << 13
+		if n, err := c.inputElements(in); err == nil {
+			limit = max(maxRedraws, min(limit, redrawWork/max(n, 1)))
+		}
 	}
 	for try := 0; ; try++ {
 		key := c.key.Derive(uint64(test), uint64(try))
 		sp := field.NewSpace(field.PoolChain(test, st.comps), st.comps, key, st.model, st.roots)
 		sp.OrderLevels = max(1, st.levels)
-		ev, err := evaluateBoth[field.Value](c, fieldAlgebra{sp}, in, st.weighted, fieldSource{sp})
+		ev, err := evaluateBoth[field.Value](c, fieldAlgebra{sp}, in, st.weighted, &fieldSource{s: sp})
 		if err == nil && st.induct {
 			err = c.induction(sp, ev, in, st)
 		}
@@ -254,22 +259,53 @@ func (c *check) draw(in *instance, st setting, test int) (*evaluation, error) {
 	}
 }
 
+// redrawWork bounds the input entries that the redraws of one test draw.
+const redrawWork = 1 << 20
+
+// inputElements is the number of input entries of an instance.
+func (c *check) inputElements(in *instance) (int, error) {
+	total := 0
+	for i := range c.a.Inputs {
+		v := c.a.Inputs[i].Value
+		n := 1
+		for ax := range c.a.Value(v).Shape {
+			e, _, err := in.extent(c.a, v, ax)
+			if err != nil {
+				return 0, err
+			}
+			n *= e
+		}
+		total += n
+	}
+	return total, nil
+}
+
 // source draws inputs of an algebra.
 type source[V any] interface {
 	input(name string, index int) V
 	word(name string, index int) uint64
 }
 
-type fieldSource struct{ s *field.Space }
-
-func (f fieldSource) input(name string, index int) field.Value {
-	k := f.s.Stream(name)
-	return f.s.Input(&k, uint64(index))
+// fieldSource draws from a space; it keeps the stream of the input that it drew from last.
+type fieldSource struct {
+	s    *field.Space
+	name string
+	key  field.Key
 }
 
-func (f fieldSource) word(name string, index int) uint64 {
-	k := f.s.Stream(name)
-	return k.Word(uint64(index), 1)
+func (f *fieldSource) stream(name string) *field.Key {
+	if f.name != name || name == "" {
+		f.name, f.key = name, f.s.Stream(name)
+	}
+	return &f.key
+}
+
+func (f *fieldSource) input(name string, index int) field.Value {
+	return f.s.Input(f.stream(name), uint64(index))
+}
+
+func (f *fieldSource) word(name string, index int) uint64 {
+	return f.stream(name).Word(uint64(index), 1)
 }
 
 type pairOf[V any] struct {

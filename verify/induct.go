@@ -39,7 +39,7 @@ func (in *instance) singleTrip() *instance {
 // trip over both does. The instance has two trips; the same inputs and weights are evaluated again
 // in one. ev's outputs are those of two trips.
 func (c *check) induction(sp *field.Space, ev *pairOf[field.Value], in *instance, st setting) error {
-	once, err := evaluateBoth[field.Value](c, fieldAlgebra{sp}, in.singleTrip(), st.weighted, fieldSource{sp})
+	once, err := evaluateBoth[field.Value](c, fieldAlgebra{sp}, in.singleTrip(), st.weighted, &fieldSource{s: sp})
 	if err != nil {
 		return err
 	}
