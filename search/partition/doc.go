@@ -22,8 +22,10 @@
 // Why limits on operators and none on inputs? Time grows with the number of groups, which is exponential
 // in their operators; the number of tensors that a kernel reads costs nothing here.
 //
-// Why cells? In a large program the cut between an operator and an elementwise one of the same axes that
-// alone reads it gains nothing: the same tensor is cut after it. (Tested against all partitions.)
+// Why cells? The cut between an operator and an elementwise one of the same axes that alone reads it
+// gains next to nothing: a tensor of the same size is cut after it (0.4 % on an attention block, where a
+// scaling was cheaper in the kernel after the product than in its own). Programs of up to 6 operators
+// are not condensed.
 //
 // Why segments? Beyond 48 cells ideals are too many. The program is then cut in topological order into
 // segments that are solved one by one; a border between segments is a border between kernels.
