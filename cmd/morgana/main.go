@@ -68,6 +68,7 @@ type cli struct {
 	Show     showCmd     `cmd:"" help:"Show a μGraph as text, with its costs."`
 	Import   importCmd   `cmd:"" help:"Read other formats into .ug."`
 	Fmt      fmtCmd      `cmd:"" help:"Canonical form of .ug files."`
+	Table    tableCmd    `cmd:"" help:"Search and measure programs; print a Markdown table."`
 	List     listCmd     `cmd:"" help:"List the embedded programs."`
 	Targets  targetsCmd  `cmd:"" help:"List the targets, and whether each is here."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`

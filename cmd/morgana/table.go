@@ -1,0 +1,72 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/morgana-ml/morgana/cmd/morgana/internal/execute"
+	"github.com/morgana-ml/morgana/models/programs"
+	"github.com/morgana-ml/morgana/runtime/cpu"
+	"github.com/morgana-ml/morgana/runtime/tensor"
+	"github.com/morgana-ml/morgana/search"
+	"github.com/morgana-ml/morgana/search/cost"
+	"github.com/morgana-ml/morgana/search/target"
+	"github.com/morgana-ml/morgana/ugraph"
+)
+
+type tableCmd struct {
+	X       []string      `arg:"" optional:"" help:"Programs (default: all embedded ones)."`
+	Threads int           `env:"MORGANA_THREADS" help:"Threads of the kernels (default: all cores)."`
+	Budget  time.Duration `default:"60s" help:"Wall clock for each search."`
+	Seed    uint64        `default:"1" help:"Seed of fingerprints, verification and inputs."`
+}
+
+// Run searches each program without the store and prints a Markdown row for it: what the README's
+// table is made with.
+func (c *tableCmd) Run(a *app) error {
+	if len(c.X) == 0 {
+		for _, p := range programs.List() {
+			c.X = append(c.X, p.Name)
+		}
+	}
+	dev := cpu.New(c.Threads)
+	defer dev.Close()
+	m := &execute.CPU{Device: dev, Inputs: func(g *ugraph.Graph, env ugraph.Env) (map[string]*tensor.Tensor, error) {
+		return seededInputs(g, env, int64(c.Seed), nil)
+	}}
+	row := target.Native(features())
+	if c.Threads > 0 {
+		row = row.WithUnits(c.Threads)
+	}
+	fmt.Fprintln(a.stdout, "| program | kernels | MB moved | predicted µs | measured µs | × over plain | search s | states |")
+	fmt.Fprintln(a.stdout, "|---|---|---|---|---|---|---|---|")
+	for _, x := range c.X {
+		s, err := one(x)
+		if err != nil {
+			return err
+		}
+		a.say("%s", s.name)
+		r, err := search.Optimize(a.ctx, s.graph, row, nil, lowerCPU, search.Options{Budget: c.Budget, Seed: c.Seed})
+		if err != nil {
+			return err
+		}
+		searched := r.Seconds
+		// Measured apart, so that the search's time is the search's.
+		r, err = search.Optimize(a.ctx, s.graph, row, m, lowerCPU, search.Options{Budget: 4 * c.Budget, Seed: c.Seed, Measure: true})
+		if err != nil {
+			return err
+		}
+		if r.Stop == "interrupted" {
+			return errors.New("interrupted")
+		}
+		before, err := cost.Graph(s.graph, r.Env, &row)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(a.stdout, "| %s | %d → %d | %.1f → %.1f | %.0f → %.0f | %.0f → %.0f | %.2f | %.2f | %d |\n", s.name,
+			len(before.Kernels), len(r.Best.Cost.Kernels), before.Bytes/1e6, r.Best.Cost.Bytes/1e6, r.Baseline.PredictedUS, r.Best.PredictedUS,
+			r.Baseline.MeasuredUS, r.Best.MeasuredUS, r.Baseline.MeasuredUS/r.Best.MeasuredUS, searched, r.Stats.States)
+	}
+	return nil
+}
