@@ -20,7 +20,7 @@ func TestUnseededClosureContainsEveryValue(t *testing.T) {
 			d = s
 		}
 		opt := Options{}.withDefaults()
-		st := &Stats{Pruned: make([]Count, 4)}
+		st := &Stats{Pruned: make([]Count, pruneUnstable+1)}
 		c := newClosure(d, opt, st)
 		c.seed(false)
 		for _, v := range c.values {
@@ -45,7 +45,7 @@ func TestUnseededClosureContainsEveryValue(t *testing.T) {
 			}
 		}
 		check("the program", d)
-		for _, x := range explore(t, d, Options{}).DAGs {
+		for _, x := range explore(t, d, Options{KeepUnstable: true}).DAGs {
 			check("a result", x.DAG)
 		}
 	}
@@ -65,7 +65,7 @@ func TestNothingIsLostByExhaustion(t *testing.T) {
 		d := liftText(t, small[c.name])
 		all := enumerate(d, c.ops)
 		found := map[string]bool{}
-		for _, x := range explore(t, d, Options{}).DAGs {
+		for _, x := range explore(t, d, Options{KeepUnstable: true}).DAGs {
 			found[expr.Hash(x.DAG)] = true
 		}
 		lost := 0
@@ -96,7 +96,7 @@ type enumeration struct {
 
 func enumerate(d *expr.DAG, ops int) *enumeration {
 	opt := Options{NoAbstraction: true, MaxValues: 1 << 30, Sizes: [][]int{{2, 3}}}.withDefaults()
-	c := newClosure(d, opt, &Stats{Pruned: make([]Count, 4)})
+	c := newClosure(d, opt, &Stats{Pruned: make([]Count, pruneUnstable+1)})
 	c.seed(true)
 	e := &enumeration{c: c, memo: map[string]int{}, target: c.nodeVal[d.Outputs[0].Node]}
 	for i, v := range c.values {

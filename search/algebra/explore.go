@@ -17,6 +17,8 @@ type Options struct {
 	Forms     int // abstract expressions kept per value; 3
 	Workers   int // goroutines that evaluate; results do not depend on it; 1
 
+	KeepUnstable bool // also programs whose exps have lost their maximum
+
 	// For ablations and tests.
 	MaxOperators  int     // of a derivation as a tree; 0: no limit
 	Sizes         [][]int // axis sizes of the instances, repeated over the axes; {2}, {3}
@@ -67,6 +69,7 @@ const (
 	pruneZero
 	pruneFull
 	pruneSize
+	pruneUnstable
 )
 
 // Stats counts what Explore did.
@@ -83,8 +86,8 @@ type Stats struct {
 // Candidate is a program equal to the one explored, as far as two instances in the field tell.
 type Candidate struct {
 	DAG *expr.DAG
-	// Stable: no exp whose argument is unbounded where the program's is not, and no sum of squares
-	// computed as a difference. Reason says what is amiss where it is false.
+	// Stable: no exp whose argument is unbounded where the program's is not (only with KeepUnstable are
+	// there such), and no sum of non-negative terms computed as a difference. Reason says what is amiss.
 	Stable bool
 	Reason string
 	// Derivation says what the candidate computes otherwise than the program, an operator per entry;
@@ -109,7 +112,8 @@ func Explore(ctx context.Context, d *expr.DAG, opt Options) (*Result, error) {
 	opt = opt.withDefaults()
 	r := &Result{Stats: Stats{Pruned: []Count{
 		pruneAbstract: {Rule: "abstract expression"}, pruneZero: {Rule: "zero value"},
-		pruneFull: {Rule: "limit of values"}, pruneSize: {Rule: "limit of operators"}}}}
+		pruneFull: {Rule: "limit of values"}, pruneSize: {Rule: "limit of operators"},
+		pruneUnstable: {Rule: "exp without its maximum"}}}}
 	program := d
 	if s := Stabilise(d); s != nil {
 		program = s

@@ -16,6 +16,7 @@ const maxSteps = 400_000
 // extraction enumerates the programs in the hyperedges: a choice of one edge for every value needed.
 type extraction struct {
 	c       *closure
+	edges   [][]edge    // by value: the edges that may be chosen
 	must    [][]uint64  // by value: the values without which it cannot be had
 	chosen  map[int]int // value -> index of its edge
 	pending []int
@@ -31,7 +32,14 @@ func (c *closure) extract(d, program *expr.DAG) []Candidate {
 	first := Candidate{DAG: d, Stable: true, Operators: d.Operators()}
 	out := []Candidate{first}
 	seen := map[string]bool{expr.Hash(d): true}
+	judge := newJudge(c, d, program)
 	x := &extraction{c: c, chosen: map[int]int{}}
+	for _, v := range c.values {
+		x.edges = append(x.edges, v.edges)
+	}
+	if !c.opt.KeepUnstable {
+		x.dropUnstable(judge)
+	}
 	x.mandatory()
 	roots := c.roots(program)
 	for _, r := range roots {
@@ -40,7 +48,6 @@ func (c *closure) extract(d, program *expr.DAG) []Candidate {
 		}
 	}
 	start := slices.Clone(x.pending)
-	judge := newJudge(c, d, program)
 	for x.limit = max(1, x.bound()); x.limit <= base+c.opt.Extra && len(out) <= c.opt.MaxDAGs; x.limit++ {
 		x.found = nil
 		x.pending = slices.Clone(start)
@@ -52,7 +59,7 @@ func (c *closure) extract(d, program *expr.DAG) []Candidate {
 		}
 		var round []costed
 		for _, chosen := range x.found {
-			g := c.build(program, chosen, roots)
+			g := x.build(program, chosen, roots)
 			if h := expr.Hash(g); !seen[h] {
 				seen[h] = true
 				round = append(round, costed{g, proxyCost(g)})
@@ -75,6 +82,22 @@ func (c *closure) roots(program *expr.DAG) []int {
 		out = append(out, c.nodeVal[o.Node])
 	}
 	return out
+}
+
+// dropUnstable takes out the exps that lost their maximum. Programs with them are the shortest of all
+// and would crowd out the others.
+func (x *extraction) dropUnstable(j *judge) {
+	for v, es := range x.edges {
+		var kept []edge
+		for _, e := range es {
+			if e.op == ugraph.OpExp && !j.mayExp(e.args[0]) {
+				x.c.st.Pruned[pruneUnstable].Count++
+				continue
+			}
+			kept = append(kept, e)
+		}
+		x.edges[v] = kept
+	}
 }
 
 // mandatory computes, for each value, the intersection over its edges of what their operands need: the
@@ -102,7 +125,7 @@ func (x *extraction) mandatory() {
 			for w := range inter {
 				inter[w] = ^uint64(0)
 			}
-			for _, e := range v.edges {
+			for _, e := range x.edges[i] {
 				clear(union)
 				for _, a := range e.args {
 					for w, b := range x.must[a] {
@@ -169,7 +192,7 @@ func (x *extraction) search() {
 	}
 	v := x.pending[at]
 	rest := slices.Delete(slices.Clone(x.pending), at, at+1)
-	for i, e := range x.c.values[v].edges {
+	for i, e := range x.edges[v] {
 		if x.reaches(e, v) {
 			continue
 		}
@@ -192,7 +215,7 @@ func (x *extraction) reaches(e edge, v int) bool {
 		if a == v {
 			return true
 		}
-		if i, ok := x.chosen[a]; ok && x.reaches(x.c.values[a].edges[i], v) {
+		if i, ok := x.chosen[a]; ok && x.reaches(x.edges[a][i], v) {
 			return true
 		}
 	}
@@ -200,7 +223,8 @@ func (x *extraction) reaches(e edge, v int) bool {
 }
 
 // build writes a choice of edges as a DAG with the interface of the program.
-func (c *closure) build(program *expr.DAG, chosen map[int]int, roots []int) *expr.DAG {
+func (x *extraction) build(program *expr.DAG, chosen map[int]int, roots []int) *expr.DAG {
+	c := x.c
 	g := &expr.DAG{Name: program.Name, Symbols: program.Symbols, Axes: program.Axes, Inputs: program.Inputs}
 	at := make([]int, len(c.values))
 	for i := range at {
@@ -221,7 +245,7 @@ func (c *closure) build(program *expr.DAG, chosen map[int]int, roots []int) *exp
 			at[v] = g.Add(*val.leaf)
 			return at[v]
 		}
-		e := val.edges[chosen[v]]
+		e := x.edges[v][chosen[v]]
 		args := make([]int, len(e.args))
 		for i, a := range e.args {
 			args[i] = place(a)

@@ -68,7 +68,7 @@ func (j *judge) candidate(g *expr.DAG) Candidate {
 		}
 		switch {
 		case !out.Stable:
-		case n.Op == ugraph.OpExp && !j.ownExps[vals[n.Args[0]]] && !j.bounded(vals[n.Args[0]]):
+		case n.Op == ugraph.OpExp && !j.mayExp(vals[n.Args[0]]):
 			out.Stable, out.Reason = false, fmt.Sprintf("the exp in %s has lost its maximum", text)
 		case j.nonNegative[vals[i]] && !signs[i]:
 			out.Stable, out.Reason = false, fmt.Sprintf("%s is a sum of non-negative terms in the program, and here it is not", text)
@@ -102,6 +102,9 @@ func (j *judge) leafValue(n expr.Node) int {
 	}
 	return -1
 }
+
+// mayExp tells whether a result may take the exp of a value.
+func (j *judge) mayExp(v int) bool { return j.ownExps[v] || j.bounded(v) }
 
 // bounded tells whether a value is x - m with m a maximum of x.
 func (j *judge) bounded(v int) bool {
