@@ -16,6 +16,15 @@
 // Nothing here is trusted: package verify decides, with other primes, streams and code. A false merge
 // could only lose or waste candidates.
 //
+// # What the abstraction test decides
+//
+// P is admitted iff for some monomial q of a target T, q·P ≤ T coefficient by coefficient; targets are
+// the outputs' forms and all forms nested in them. With natural coefficients and no cancellation that
+// is exactly "P is a subexpression of T modulo Axioms", but for the cases that testdata/axioms states at
+// its end (they can lose a program) and these: the exponent of an inverted sum of exponentials is kept
+// apart from exponents above; free axes of q are not tracked, which only admits more; and a value
+// carries the forms of its first derivations, Options.Forms of them.
+//
 // # Rationale
 //
 // Why are squares opaque? Expanded, the square of a sum of n terms has n² monomials, all parts of which
