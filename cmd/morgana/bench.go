@@ -42,6 +42,9 @@ func (c *benchCmd) Run(a *app) error {
 	if err := checkDevice(c.Device); err != nil {
 		return err
 	}
+	if err := checkThreads(c.Threads); err != nil {
+		return err
+	}
 	switch {
 	case len(c.X) == 0 && !c.Roofline:
 		return errors.New("name what to time: a program, a μGraph or a bundle (or --roofline)")

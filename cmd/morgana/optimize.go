@@ -78,8 +78,13 @@ func (c *optimizeCmd) Run(a *app) error {
 	switch {
 	case c.Top < 1 || c.Top > 1000:
 		return fmt.Errorf("--top %d: want 1 to 1000", c.Top)
+	case c.Jobs < 0 || c.Jobs > 1024:
+		return fmt.Errorf("--jobs %d: want 1 to 1024, or 0 for all cores", c.Jobs)
 	case c.Budget < 0:
 		return fmt.Errorf("--budget %s: want a time such as 10s", c.Budget)
+	}
+	if err := checkThreads(c.Threads); err != nil {
+		return err
 	}
 	rows, err := targetRows(c.Target, c.Threads)
 	if err != nil {

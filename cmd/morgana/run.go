@@ -38,6 +38,14 @@ func checkDevice(d string) error {
 	return fmt.Errorf("--device %s: there is no such device; have cpu", d)
 }
 
+// checkThreads bounds --threads; 0 means all cores.
+func checkThreads(n int) error {
+	if n < 0 || n > 1024 {
+		return fmt.Errorf("--threads %d: want 1 to 1024, or 0 for all cores", n)
+	}
+	return nil
+}
+
 type runOutput struct {
 	Name  string       `json:"name"`
 	DType string       `json:"dtype"`
@@ -64,6 +72,9 @@ type runCheck struct {
 
 func (c *runCmd) Run(a *app) error {
 	if err := checkDevice(c.Device); err != nil {
+		return err
+	}
+	if err := checkThreads(c.Threads); err != nil {
 		return err
 	}
 	dims, err := parseDims(c.Dim)
