@@ -1,0 +1,129 @@
+package report
+
+import (
+	"bytes"
+	_ "embed"
+	"errors"
+	"fmt"
+	"html/template"
+	"strings"
+
+	"github.com/morgana-ml/morgana/ugraph"
+	"github.com/morgana-ml/morgana/ugraph/text"
+)
+
+//go:embed page.html
+var pageSource string
+
+//go:embed style.css
+var style string
+
+var page = template.Must(template.New("page").Funcs(template.FuncMap{
+	"us":       micros,
+	"bytes":    func(x float64) string { return scaled(x, "B") },
+	"flops":    func(x float64) string { return scaled(x, "flop") },
+	"plain":    func(x float64) string { return scaled(x, "") },
+	"grouped":  grouped,
+	"words":    verificationText,
+	"stops":    func(s string) string { return stops[s] },
+	"short":    func(s string) string { return s[:min(len(s), 12)] },
+	"roofline": func(t *Target) template.HTML { return template.HTML(roofline(t)) },
+	"picture":  func(p Picture) template.HTML { return template.HTML(picture(p.Graph, p.Title)) },
+	"source":   func(g *ugraph.Graph) string { return strings.TrimSpace(text.Print(g)) },
+	"style":    func() template.CSS { return template.CSS(style) },
+	"legend":   func() any { return legend },
+	"row":      func(t *Target, k Kernel) kernelRow { return kernelRow{k, t.Measured()} },
+}).Parse(pageSource))
+
+// kernelRow is a row of the table; Timed says whether it has a column for measured times.
+type kernelRow struct {
+	Kernel
+	Timed bool
+}
+
+// Picture is one drawing of a stage.
+type Picture struct {
+	Title string // what is drawn
+	Note  string // grid and loop
+	Graph *ugraph.Graph
+}
+
+// Pictures are the drawings of a stage: the kernel level, each kernel's block graph, and below each
+// its thread graphs.
+func (s Stage) Pictures() []Picture {
+	ps := []Picture{{Title: "kernels", Graph: s.Graph}}
+	if s.Graph.IsProgram() {
+		ps[0].Title = "operators"
+	}
+	n := 0
+	for i := range s.Graph.Nodes {
+		b := s.Graph.Nodes[i].Body
+		if b == nil {
+			continue
+		}
+		n++
+		ps = append(ps, Picture{Title: strings.TrimSpace(fmt.Sprintf("kernel %d %s", n, b.Name)), Note: blockNote(b), Graph: b})
+		for j := range b.Nodes {
+			if th := b.Nodes[j].Body; th != nil {
+				ps = append(ps, Picture{Title: strings.TrimSpace("thread " + th.Name), Note: "for each element of a tile, in registers", Graph: th})
+			}
+		}
+	}
+	return ps
+}
+
+func blockNote(b *ugraph.Graph) string {
+	var s []string
+	for _, d := range b.Grid {
+		s = append(s, gridText(d))
+	}
+	note := "one block"
+	if len(s) > 0 {
+		note = "grid " + strings.Join(s, "; ")
+	}
+	if b.Loop != nil {
+		note += " · loop " + gridText(*b.Loop)
+	}
+	return note
+}
+
+// Speedup is how many times faster the winner is than the baseline, measured if both were, else
+// predicted; 0 where unknown.
+func (t *Target) Speedup() float64 {
+	switch {
+	case t.Best.MeasuredUS > 0 && t.Baseline.MeasuredUS > 0:
+		return t.Baseline.MeasuredUS / t.Best.MeasuredUS
+	case t.Best.MeasuredUS <= 0 && t.Best.PredictedUS > 0:
+		return t.Baseline.PredictedUS / t.Best.PredictedUS
+	}
+	return 0
+}
+
+// Measured tells whether the winner was timed.
+func (t *Target) Measured() bool { return t.Best.MeasuredUS > 0 }
+
+// Render returns the page. It depends on d alone. It is an error if there is no program, no target, or a
+// stage without a graph.
+func Render(d Data) ([]byte, error) {
+	if d.Program == nil || len(d.Targets) == 0 {
+		return nil, errors.New("report: no program or no target")
+	}
+	view := struct {
+		Data
+		Targets []*Target
+	}{Data: d}
+	for i := range d.Targets {
+		t := &d.Targets[i]
+		for _, s := range t.Stages {
+			if s.Graph == nil {
+				return nil, fmt.Errorf("report: target %s: stage %s has no graph", t.Name, s.Name)
+			}
+		}
+		view.Targets = append(view.Targets, t)
+	}
+	var buf bytes.Buffer
+	if err := page.Execute(&buf, view); err != nil {
+		return nil, fmt.Errorf("report: %w", err)
+	}
+	return buf.Bytes(), nil
+}

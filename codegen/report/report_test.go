@@ -1,0 +1,171 @@
+package report
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"io"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/morgana-ml/morgana/ugraph"
+	"github.com/morgana-ml/morgana/ugraph/text"
+)
+
+func graphs(t testing.TB) []*ugraph.Graph {
+	t.Helper()
+	gs, err := text.ParseFile("testdata/attention.ug")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return gs
+}
+
+// sample is a report with something in every part of the page.
+func sample(t testing.TB, measured bool) Data {
+	gs := graphs(t)
+	d := Data{Program: gs[0], Version: "v0.1.0", Targets: []Target{{
+		Name: "cpu:avx2", Doc: "x86-64 with AVX2, FMA and F16C, 2 cores", Sizes: "S = 16384",
+		Stages: []Stage{
+			{Name: "program", Note: "as it was written", Graph: gs[0]},
+			{Name: "μGraph", Note: "one kernel; the scores never leave the cache", Graph: gs[1]},
+			{Name: "lowered", Note: "elementwise chains fused, order with the fewest live tiles", Graph: gs[2]},
+		},
+		Baseline: Run{PredictedUS: 2890, Bytes: 23.1e6, Flops: 67.4e6, MinBytes: 16.8e6, Kernels: []Kernel{
+			{Name: "matmul", PredictedUS: 1080, Bytes: 9.4e6, Flops: 33.5e6, Blocks: 256, Trips: 1, Bound: "memory"},
+			{Name: "mul", PredictedUS: 160, Bytes: 2.1e6, Flops: 0.26e6, Blocks: 64, Trips: 1, Bound: "memory"},
+			{Name: "softmax", PredictedUS: 420, Bytes: 2.1e6, Flops: 5.2e6, Blocks: 16, Trips: 1, Bound: "arithmetic"},
+			{Name: "matmul", PredictedUS: 1230, Bytes: 9.4e6, Flops: 33.5e6, Blocks: 16, Trips: 1, Bound: "memory"},
+		}},
+		Best: Run{PredictedUS: 1240, Bytes: 16.8e6, Flops: 69.1e6, MinBytes: 16.8e6, Kernels: []Kernel{
+			{Name: "online_softmax", PredictedUS: 1240, Bytes: 16.8e6, Flops: 69.1e6, Blocks: 2, Trips: 128, TileBytes: 77e3, Bound: "memory"},
+		}},
+		Machine: Machine{PeakGFlops: 140, Levels: []Bandwidth{{"L1", 400}, {"L2", 180}, {"L3", 60}, {"DRAM", 18}}},
+		Search: Search{States: 15234, Pruned: 14810, Candidates: 312, Tested: 948, Verified: 6, Rejected: 2, Stop: "exhausted",
+			Derivation: "running maximum, sum of quotients over a common divisor",
+			Counts:     []Count{{"algebra", "not part of the program", 1210}, {"schedule", "tiles do not fit", 4100}, {"schedule", "lower bound above the best", 9500}},
+			Rejections: []Rejection{{"8f14e45fceea167a5a36dedd4bea2543", "less stable: exp of scores without their maximum overflows in f16"}, {"c9f0f895fb98ab9159f51fd0297e236d", "output O differs at [0 3 17]"}},
+			Near:       []string{"45c48cce2e2d7fbdea1afc51c7c6ad26"}},
+		Verification: Verification{ErrorLog2: -64.3, Tests: 4, Seed: 1, Model: "S", FloatMaxRelError: 3.1e-6,
+			Checks:    []string{"direct: both graphs were evaluated as written, tile by tile, on a small instance with the same cuts", "loops: by induction on trips, two trips leave every accumulator as one trip over both tiles does"},
+			Stability: []Ratio{{"f32", 0.31}}},
+		Executed: true,
+	}}}
+	if measured {
+		b, w := &d.Targets[0].Baseline, &d.Targets[0].Best
+		b.MeasuredUS, w.MeasuredUS, w.Kernels[0].MeasuredUS = 3120, 1305, 1305
+		for i, us := range []float64{1150, 190, 450, 1330} {
+			b.Kernels[i].MeasuredUS = us
+		}
+	}
+	return d
+}
+
+func render(t testing.TB, d Data) string {
+	t.Helper()
+	data, err := Render(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// For looking at it in a browser.
+	if dir := os.Getenv("MORGANA_REPORT_DIR"); dir != "" {
+		if err := os.WriteFile(dir+"/"+t.Name()+".html", data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return string(data)
+}
+
+func TestRender(t *testing.T) {
+	page := render(t, sample(t, true))
+	for _, want := range []string{"attention_decode", "online_softmax", "running maximum", "2.39×", "3.12 ms → 1.30 ms", "2⁻⁶⁴", "8f14e45fceea", "thread rescale", "S = 16384"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+	if n := strings.Count(page, `<svg class="graph" `); n != 1+2+4 {
+		t.Errorf("%d drawings; want the program, a kernel level and a block, and both with two threads", n)
+	}
+}
+
+func TestNotMeasured(t *testing.T) {
+	page := render(t, sample(t, false))
+	if strings.Contains(page, "<th>measured</th>") || !strings.Contains(page, "predicted, not measured") || !strings.Contains(page, "Times are predicted") {
+		t.Error("the page speaks of measured times")
+	}
+}
+
+// TestSelfContained: nothing is fetched, nothing is run.
+func TestSelfContained(t *testing.T) {
+	page := render(t, sample(t, true))
+	if m := regexp.MustCompile(`(?i)https?:|//[a-z]|<script|src=|@import|url\(|javascript:| on[a-z]+=`).FindString(page); m != "" {
+		t.Errorf("the page has %q", m)
+	}
+	for _, m := range regexp.MustCompile(`href="[^"]*"`).FindAllString(page, -1) {
+		if m != `href="data:,"` {
+			t.Errorf("the page links to %s", m)
+		}
+	}
+}
+
+func TestDeterministic(t *testing.T) {
+	a := render(t, sample(t, false))
+	for range 5 {
+		if render(t, sample(t, false)) != a {
+			t.Fatal("two renderings differ")
+		}
+	}
+}
+
+func TestEscapes(t *testing.T) {
+	d := sample(t, true)
+	d.Targets[0].Reason = `<script>alert("x")</script>`
+	d.Targets[0].Name, d.Targets[0].Machine.Levels[0].Name = `cpu"><b`, `<L1>`
+	d.Targets[0].Search.Rejections[0] = Rejection{"<h>", "a & b"}
+	page := render(t, d)
+	for _, bad := range []string{"<script", "<b", "<L1", "<h>"} {
+		if i := strings.Index(page, bad+">"); i >= 0 && bad != "<b" {
+			t.Errorf("%s is not escaped", bad)
+		}
+	}
+	if strings.Contains(page, `cpu"><b`) {
+		t.Error("the target's name is not escaped")
+	}
+}
+
+// TestDrawingsAreXML: every drawing parses.
+func TestDrawingsAreXML(t *testing.T) {
+	page := render(t, sample(t, true))
+	for _, svg := range regexp.MustCompile(`(?s)<svg.*?</svg>`).FindAllString(page, -1) {
+		dec := xml.NewDecoder(bytes.NewReader([]byte(svg)))
+		for {
+			_, err := dec.Token()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				t.Fatalf("%v in %s", err, svg)
+			}
+		}
+	}
+}
+
+func TestEmptyParts(t *testing.T) {
+	gs := graphs(t)
+	page := render(t, Data{Program: gs[0], Targets: []Target{{Name: "cpu:generic", Reason: "no rule applies", Stages: []Stage{{Name: "program", Graph: gs[0]}}}}})
+	for _, want := range []string{"no rule applies", "there was nothing to verify", "No finished candidate was refused"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+	if strings.Contains(page, "NaN") || strings.Contains(page, "Inf") || strings.Contains(page, "roofline\"") {
+		t.Error("numbers that are not there are shown")
+	}
+	for _, d := range []Data{{}, {Program: gs[0]}, {Program: gs[0], Targets: []Target{{Stages: []Stage{{}}}}}} {
+		if _, err := Render(d); err == nil {
+			t.Error("rendered without a graph")
+		}
+	}
+}

@@ -1,0 +1,161 @@
+package report
+
+import (
+	"fmt"
+	"html"
+	"math"
+	"strings"
+)
+
+// point is a run in the roofline plot.
+type point struct {
+	class, name string
+	intensity   float64 // flop a byte
+	gflops      float64
+}
+
+// points are the baseline and the winner where they are known, by the measured time if there is one.
+// The program itself is a vertical line: the intensity of a run that moves inputs and outputs once.
+func (t *Target) points() []point {
+	var ps []point
+	for _, r := range []struct {
+		class, name string
+		run         *Run
+	}{{"baseline", "operator by operator", &t.Baseline}, {"winner", "winner", &t.Best}} {
+		us := r.run.MeasuredUS
+		if us <= 0 {
+			us = r.run.PredictedUS
+		}
+		if us > 0 && r.run.Bytes > 0 && r.run.Flops > 0 {
+			ps = append(ps, point{r.class, r.name, r.run.Flops / r.run.Bytes, r.run.Flops / us / 1000})
+		}
+	}
+	return ps
+}
+
+// plot is a square in log-log coordinates.
+type plot struct{ x0, x1, y0, y1 float64 } // decimal logarithms at the edges
+
+const (
+	plotW, plotH           = 560.0, 360.0
+	plotL, plotR           = 56.0, 14.0
+	plotTop, plotBottom    = 14.0, 44.0
+	plotInnerW, plotInnerH = plotW - plotL - plotR, plotH - plotTop - plotBottom
+)
+
+func (p plot) at(x, y float64) (float64, float64) {
+	fx := (math.Log10(x) - p.x0) / (p.x1 - p.x0)
+	fy := (math.Log10(y) - p.y0) / (p.y1 - p.y0)
+	return plotL + float64(fx*plotInnerW), plotH - plotBottom - float64(fy*plotInnerH)
+}
+
+// roofline draws the machine's roofs and where the program, the baseline and the winner stand under
+// them. Without a machine or points it is "".
+func roofline(t *Target) string {
+	ps, m := t.points(), t.Machine
+	if m.PeakGFlops <= 0 || len(m.Levels) == 0 || len(ps) == 0 {
+		return ""
+	}
+	memory := m.Levels[len(m.Levels)-1].GBs
+	xs, ys := []float64{m.PeakGFlops / memory}, []float64{m.PeakGFlops}
+	for _, q := range ps {
+		xs, ys = append(xs, q.intensity), append(ys, q.gflops)
+	}
+	ideal := 0.0
+	if r := t.Best; r.MinBytes > 0 && t.Baseline.Flops > 0 {
+		ideal = t.Baseline.Flops / r.MinBytes
+		xs = append(xs, ideal)
+	}
+	var p plot
+	p.x0, p.x1 = decades(xs)
+	p.y0, p.y1 = decades(ys)
+	p.y0 = min(p.y0, p.y1-2)
+	var s strings.Builder
+	fmt.Fprintf(&s, `<svg class="roofline" role="img" aria-label="roofline of %s" viewBox="0 0 %.0f %.0f">`, html.EscapeString(t.Name), plotW, plotH)
+	p.axes(&s)
+	for i, l := range m.Levels {
+		class := "roof cache"
+		if i == len(m.Levels)-1 {
+			class = "roof"
+		}
+		p.slope(&s, class, l, m.PeakGFlops)
+	}
+	if ideal > 0 {
+		x, y := p.at(ideal, min(m.PeakGFlops, ideal*memory))
+		fmt.Fprintf(&s, `<path class="ideal" d="M%.1f %.1fV%.1f"/>`, x, y, plotH-plotBottom)
+		fmt.Fprintf(&s, `<text class="note" transform="translate(%.1f %.1f) rotate(-90)">program: each byte once</text>`, x-4, plotH-plotBottom-6)
+	}
+	last := math.Inf(-1)
+	for _, q := range ps {
+		x, y := p.at(q.intensity, q.gflops)
+		fmt.Fprintf(&s, `<circle class="%s" cx="%.1f" cy="%.1f" r="6"/>`, q.class, x, y)
+		ty := y + 4
+		if math.Abs(ty-last) < 14 {
+			ty = last + 14
+		}
+		last = ty
+		anchor, dx := "start", 11.0
+		if x > plotW-190 {
+			anchor, dx = "end", -11.0
+		}
+		fmt.Fprintf(&s, `<text class="label" text-anchor="%s" x="%.1f" y="%.1f">%s, %s</text>`, anchor, x+dx, ty, html.EscapeString(q.name), scaled(q.gflops*1e9, "flop/s"))
+	}
+	s.WriteString(`</svg>`)
+	return s.String()
+}
+
+// decades are the whole decades around values, with at least a third of one beyond each.
+func decades(xs []float64) (float64, float64) {
+	lo, hi := math.Inf(1), math.Inf(-1)
+	for _, x := range xs {
+		lo, hi = min(lo, x), max(hi, x)
+	}
+	return math.Floor(math.Log10(lo) - 0.3), math.Ceil(math.Log10(hi) + 0.3)
+}
+
+// axes draws the grid at every decade.
+func (p plot) axes(s *strings.Builder) {
+	for e := p.x0; e <= p.x1; e++ {
+		x, _ := p.at(math.Pow(10, e), 1)
+		fmt.Fprintf(s, `<path class="grid" d="M%.1f %.1fV%.1f"/><text class="tick" text-anchor="middle" x="%.1f" y="%.1f">%s</text>`, x, plotTop, plotH-plotBottom, x, plotH-plotBottom+16, tick(e))
+	}
+	for e := p.y0; e <= p.y1; e++ {
+		_, y := p.at(1, math.Pow(10, e))
+		fmt.Fprintf(s, `<path class="grid" d="M%.1f %.1fH%.1f"/><text class="tick" text-anchor="end" x="%.1f" y="%.1f">%s</text>`, plotL, y, plotW-plotR, plotL-6, y+4, tick(e))
+	}
+	fmt.Fprintf(s, `<text class="tick" text-anchor="middle" x="%.1f" y="%.1f">flop for each byte of memory traffic</text>`, plotL+plotInnerW/2, plotH-8)
+	fmt.Fprintf(s, `<text class="tick" text-anchor="middle" transform="translate(13 %.1f) rotate(-90)">Gflop/s</text>`, plotTop+plotInnerH/2)
+}
+
+func tick(e float64) string {
+	if e >= 0 && e <= 3 {
+		return fmt.Sprintf("%.0f", math.Pow(10, e))
+	}
+	if e < 0 && e >= -2 {
+		return fmt.Sprintf("%.*f", int(-e), math.Pow(10, e))
+	}
+	return "10" + superscript(e)
+}
+
+// slope draws one memory level's bandwidth up to the peak, and for main memory the peak itself.
+func (p plot) slope(s *strings.Builder, class string, l Bandwidth, peak float64) {
+	ridge := math.Log10(peak / l.GBs)
+	// From the left edge, or from the lower one where the line meets that first.
+	from := max(p.x0, p.y0-math.Log10(l.GBs))
+	to := min(p.x1, ridge)
+	if from >= to {
+		return
+	}
+	x0, y0 := p.at(math.Pow(10, from), math.Pow(10, from)*l.GBs)
+	x1, y1 := p.at(math.Pow(10, to), math.Pow(10, to)*l.GBs)
+	fmt.Fprintf(s, `<path class="%s" d="M%.1f %.1fL%.1f %.1f`, class, x0, y0, x1, y1)
+	if class == "roof" {
+		fmt.Fprintf(s, `H%.1f`, plotW-plotR)
+	}
+	s.WriteString(`"/>`)
+	angle := math.Atan2(y1-y0, x1-x0) * 180 / math.Pi
+	fmt.Fprintf(s, `<text class="note" transform="translate(%.1f %.1f) rotate(%.1f)" dx="6" dy="-5">%s %s</text>`, x0, y0, angle, html.EscapeString(l.Name), scaled(l.GBs*1e9, "B/s"))
+	if class == "roof" {
+		fmt.Fprintf(s, `<text class="note" text-anchor="end" x="%.1f" y="%.1f">peak %s</text>`, plotW-plotR-4, y1-6, scaled(peak*1e9, "flop/s"))
+	}
+}
