@@ -9,6 +9,7 @@ import (
 
 	"github.com/morgana-ml/morgana/search/expr"
 	"github.com/morgana-ml/morgana/ugraph"
+	"github.com/morgana-ml/morgana/ugraph/interp"
 	"github.com/morgana-ml/morgana/ugraph/library"
 	"github.com/morgana-ml/morgana/ugraph/text"
 )
@@ -46,6 +47,17 @@ var programs = map[string]string{
 // sample evaluates a DAG on inputs drawn from a fixed stream.
 func sample(t *testing.T, d *expr.DAG) [][]float64 {
 	t.Helper()
+	env, in := draw(t, d)
+	out, err := expr.Eval(d, env, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// draw binds the symbols and draws inputs.
+func draw(t *testing.T, d *expr.DAG) (ugraph.Env, [][]float64) {
+	t.Helper()
 	env := ugraph.Env{}
 	for _, s := range d.Symbols {
 		env[s.Name] = s.At(3)
@@ -70,11 +82,7 @@ func sample(t *testing.T, d *expr.DAG) [][]float64 {
 		}
 		in = append(in, v)
 	}
-	out, err := expr.Eval(d, env, in)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
+	return env, in
 }
 
 // A lifted program written back has the same interface and, lifted again, the same values.
@@ -118,6 +126,68 @@ func TestRoundTrip(t *testing.T) {
 				t.Errorf("the hash changed:\n%s\n%s", d, d2)
 			}
 		})
+	}
+}
+
+// The reference interpreter gets the same from the program, from the program lifted and written back,
+// and as the DAG's own evaluation.
+func TestAgainstInterpreter(t *testing.T) {
+	for name, src := range programs {
+		d, g, err := lift(t, strings.ReplaceAll(src, ";", "\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := expr.ToProgram(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		env, in := draw(t, d)
+		own, err := expr.Eval(d, env, in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		run := func(g *ugraph.Graph) [][]float64 {
+			var args []*interp.Tensor[float64]
+			for i, x := range in {
+				shape, err := ugraph.EvalShape(d.InputShape(i), env)
+				if err != nil {
+					t.Fatal(err)
+				}
+				var a *interp.Tensor[float64]
+				if dt := d.Inputs[i].DType; dt.IsFloat() {
+					a, err = interp.FromFloats(dt, shape, x)
+				} else {
+					ints := make([]int64, len(x))
+					for j, v := range x {
+						ints[j] = int64(v)
+					}
+					a, err = interp.FromInts[float64](dt, shape, ints)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				args = append(args, a)
+			}
+			out, err := interp.Run(interp.Float64{}, g, args, env)
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			var all [][]float64
+			for _, o := range out {
+				all = append(all, interp.Floats(o))
+			}
+			return all
+		}
+		want, got := run(g), run(p)
+		for i := range want {
+			for j := range want[i] {
+				for _, x := range []float64{got[i][j], own[i][j]} {
+					if math.Abs(x-want[i][j]) > 1e-12*(1+math.Abs(want[i][j])) {
+						t.Fatalf("%s: output %d[%d]: the program gives %g, written back %g, the DAG %g\n%s", name, i, j, want[i][j], got[i][j], own[i][j], d)
+					}
+				}
+			}
+		}
 	}
 }
 
