@@ -94,7 +94,7 @@ func (s *state) verifyOne(ctx context.Context, c candidate) (*Choice, string) {
 		return nil, err.Error()
 	}
 	if s.m != nil {
-		if err := s.m.Execute(ctx, out.Lowered); err != nil {
+		if out.FloatError, err = s.m.Execute(ctx, out.Lowered); err != nil {
 			return nil, "executed: " + err.Error()
 		}
 		out.Executed = true

@@ -18,9 +18,9 @@ import (
 // Measurer runs candidates; package cmd fills it with the target's device. A nil Measurer leaves the
 // choice to the cost model.
 type Measurer interface {
-	// Execute runs a candidate at least once on a small ragged instance and compares it with float64;
-	// an error keeps the candidate out.
-	Execute(ctx context.Context, g *ugraph.Graph) error
+	// Execute runs a candidate at least once on a small ragged instance, compares it with float64 and
+	// returns the largest relative error; an error keeps the candidate out.
+	Execute(ctx context.Context, g *ugraph.Graph) (float64, error)
 	// Measure times graphs with the same interface, interleaved, and returns a time for each in
 	// microseconds.
 	Measure(ctx context.Context, gs []*ugraph.Graph, env ugraph.Env) ([]float64, error)

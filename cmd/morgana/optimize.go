@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/morgana-ml/morgana/cmd/morgana/internal/execute"
+	"github.com/morgana-ml/morgana/codegen/gopkg"
 	"github.com/morgana-ml/morgana/runtime/cpu"
 	"github.com/morgana-ml/morgana/runtime/tensor"
 	"github.com/morgana-ml/morgana/search"
@@ -85,6 +86,11 @@ func (c *optimizeCmd) Run(a *app) error {
 	}
 	if err := checkThreads(c.Threads); err != nil {
 		return err
+	}
+	if c.Go != "" {
+		if err := gopkg.CheckPackage(c.Go); err != nil {
+			return fmt.Errorf("--go %s: %w", c.Go, err)
+		}
 	}
 	rows, err := targetRows(c.Target, c.Threads)
 	if err != nil {

@@ -37,39 +37,42 @@ func Bound(t ugraph.DType) float64 {
 	return 0
 }
 
-// Execute runs a graph's kernels on a small ragged instance and compares with float64.
-func (c *CPU) Execute(ctx context.Context, g *ugraph.Graph) error {
+// Execute runs a graph's kernels on a small ragged instance, compares with float64 and returns the
+// largest relative error.
+func (c *CPU) Execute(ctx context.Context, g *ugraph.Graph) (float64, error) {
 	small := Shrink(g)
 	env := smallEnv(small)
 	in, err := c.Inputs(small, env)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	p, err := c.Device.Load(small, nil)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	out, err := p.OutputTensors(env)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if err := p.Run(ctx, in, out); err != nil {
-		return err
+		return 0, err
 	}
 	want, err := Reference(small, env, in)
 	if err != nil {
-		return err
+		return 0, err
 	}
+	worst := 0.0
 	for _, o := range small.Outputs {
 		d, err := tensor.Compare(out[o.Name], want[o.Name])
 		if err != nil {
-			return err
+			return 0, err
 		}
+		worst = max(worst, d.Max)
 		if bound := Bound(out[o.Name].DType); !(d.Max <= bound) {
-			return fmt.Errorf("output %s at %v is %g, float64 gives %g: a relative error of %.2g, beyond %.2g", o.Name, d.Index, d.Got, d.Want, d.Max, bound)
+			return 0, fmt.Errorf("output %s at %v is %g, float64 gives %g: a relative error of %.2g, beyond %.2g", o.Name, d.Index, d.Got, d.Want, d.Max, bound)
 		}
 	}
-	return nil
+	return worst, nil
 }
 
 // smallEnv gives symbols sizes of one full and one ragged tile of the largest cut.
