@@ -38,7 +38,7 @@ type closure struct {
 	inst []*instance
 
 	values  []*value
-	byPrint map[print]int
+	byPrint map[digest]int
 	byEdge  map[string]int // -1: the application is identically zero
 	nodeVal []int          // node of the program -> value
 
@@ -65,7 +65,7 @@ type candidate struct {
 }
 
 func newClosure(d *expr.DAG, opt Options, st *Stats) *closure {
-	c := &closure{d: d, opt: opt, abs: newAbstraction(), byPrint: map[print]int{}, byEdge: map[string]int{}, axisSets: map[expr.AxisSet]bool{}, st: st}
+	c := &closure{d: d, opt: opt, abs: newAbstraction(), byPrint: map[digest]int{}, byEdge: map[string]int{}, axisSets: map[expr.AxisSet]bool{}, st: st}
 	for i, sizes := range opt.sizes() {
 		in := &instance{id: hashWords(0x696e7374, uint64(i))}
 		for a := range d.Axes {

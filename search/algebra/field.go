@@ -380,10 +380,10 @@ func hashString(s string) uint64 {
 	return h
 }
 
-// print is the fingerprint of a value: its axes and its Z_p parts on the instances.
-type print [2]uint64
+// digest is the fingerprint of a value: its axes and its Z_p parts on the instances.
+type digest [2]uint64
 
-func fingerprint(axes expr.AxisSet, ts []tensor) print {
+func fingerprint(axes expr.AxisSet, ts []tensor) digest {
 	a, b := uint64(axes), uint64(axes)+1
 	for _, t := range ts {
 		for _, e := range t {
@@ -391,7 +391,7 @@ func fingerprint(axes expr.AxisSet, ts []tensor) print {
 			b = mix(b + e.p*0x2545f4914f6cdd1d)
 		}
 	}
-	return print{a, b}
+	return digest{a, b}
 }
 
 // isZero tells whether a value is 0 everywhere.

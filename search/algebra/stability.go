@@ -140,9 +140,9 @@ func (j *judge) isUpper(m, x, depth int) bool {
 func nonNegatives(d *expr.DAG) []bool {
 	out := make([]bool, len(d.Nodes))
 	for i, n := range d.Nodes {
-		all, any := len(n.Args) > 0, false
+		all, some := len(n.Args) > 0, false
 		for _, a := range n.Args {
-			all, any = all && out[a], any || out[a]
+			all, some = all && out[a], some || out[a]
 		}
 		switch n.Op {
 		case ugraph.OpSquare, ugraph.OpExp, ugraph.OpAbs, ugraph.OpSqrt, ugraph.OpRsqrt, ugraph.OpSigmoid, ugraph.OpRelu:
@@ -152,7 +152,7 @@ func nonNegatives(d *expr.DAG) []bool {
 		case ugraph.OpAdd, ugraph.OpMul, ugraph.OpDiv, ugraph.OpMatMul, ugraph.OpSum, ugraph.OpMean, ugraph.OpMax, ugraph.OpMin, ugraph.OpMinimum, ugraph.OpReciprocal:
 			out[i] = all
 		case ugraph.OpMaximum:
-			out[i] = any
+			out[i] = some
 		}
 	}
 	return out
