@@ -441,4 +441,3 @@ func (a *abstraction) coefficient(p polyID, c coreID) uint32 {
 	}
 	return 0
 }
-
