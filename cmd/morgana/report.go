@@ -1,12 +1,178 @@
 package main
 
 import (
+	"fmt"
+	"sort"
+	"strings"
+
 	"github.com/morgana-ml/morgana/codegen/bundle"
 	"github.com/morgana-ml/morgana/codegen/gopkg"
+	"github.com/morgana-ml/morgana/codegen/report"
 	"github.com/morgana-ml/morgana/search"
+	"github.com/morgana-ml/morgana/search/cost"
+	"github.com/morgana-ml/morgana/search/lower"
+	"github.com/morgana-ml/morgana/search/target"
+	"github.com/morgana-ml/morgana/ugraph"
+	"github.com/morgana-ml/morgana/verify"
 )
-
-func renderReport(s subject, rs []*search.Result) ([]byte, error) { return nil, nil }
 
 // goFiles is the Go package that --go adds to a bundle.
 func goFiles(b *bundle.Bundle, pkg string) (map[string][]byte, error) { return gopkg.Generate(b, pkg) }
+
+// renderReport is report.html for what the searches of a program found; without results, for a graph
+// alone as it is priced on this machine.
+func renderReport(s subject, rs []*search.Result) ([]byte, error) {
+	d := report.Data{Program: s.graph, Version: version}
+	if s.program != nil {
+		d.Program = s.program
+	}
+	if len(rs) == 0 {
+		t, err := graphTarget(d.Program, s.graph)
+		if err != nil {
+			return nil, err
+		}
+		d.Targets = []report.Target{t}
+		return report.Render(d)
+	}
+	for _, r := range rs {
+		t, err := resultTarget(r)
+		if err != nil {
+			return nil, err
+		}
+		d.Targets = append(d.Targets, t)
+	}
+	return report.Render(d)
+}
+
+// graphTarget is the page's part for a graph that no search of this run found.
+func graphTarget(program, g *ugraph.Graph) (report.Target, error) {
+	row := target.Native(features())
+	env := envAt(g, nil, 8)
+	base, err := runOf(program, env, &row)
+	if err != nil {
+		return report.Target{}, err
+	}
+	best, err := runOf(g, env, &row)
+	if err != nil {
+		return report.Target{}, err
+	}
+	t := report.Target{Name: row.Name, Doc: row.Doc, Sizes: sizesText(g, env), Baseline: base, Best: best, Machine: machineOf(&row),
+		Stages: []report.Stage{{Name: "program", Note: "as written", Graph: program}}}
+	if program != g {
+		t.Stages = append(t.Stages, report.Stage{Name: "μGraph", Note: "as the file or bundle has it", Graph: g})
+		return t, nil
+	}
+	t.Reason = "the page shows a graph as it is: no search has run"
+	return t, nil
+}
+
+// resultTarget is the page's part for a search.
+func resultTarget(r *search.Result) (report.Target, error) {
+	base, err := runOf(r.Baseline.Graph, r.Env, &r.Row)
+	if err != nil {
+		return report.Target{}, err
+	}
+	best, err := runOf(r.Best.Lowered, r.Env, &r.Row)
+	if err != nil {
+		return report.Target{}, err
+	}
+	base.MeasuredUS, best.MeasuredUS = r.Baseline.MeasuredUS, r.Best.MeasuredUS
+	t := report.Target{Name: r.Row.Name, Doc: r.Row.Doc, Sizes: sizesText(r.Program, r.Env), Reason: r.Reason, Baseline: base, Best: best,
+		Machine: machineOf(&r.Row), Executed: r.Best.Executed,
+		Stages: []report.Stage{{Name: "program", Note: "as written", Graph: r.Program}}}
+	if r.Best != r.Baseline {
+		t.Stages = append(t.Stages, report.Stage{Name: "μGraph", Note: "found by the search: " + orElse(r.Best.Derivation, "the program's own algebra"), Graph: r.Best.Graph})
+		if ugraph.Hash(r.Best.Lowered) != ugraph.Hash(r.Best.Graph) {
+			t.Stages = append(t.Stages, report.Stage{Name: "lowered", Note: loweringNote(), Graph: r.Best.Lowered})
+		}
+	}
+	st := r.Stats
+	t.Search = report.Search{States: st.States, Pruned: st.Pruned, Candidates: st.Candidates, Tested: st.Tested, Verified: st.Verified, Rejected: st.Rejected,
+		Stop: r.Stop, Derivation: r.Best.Derivation, Near: r.Near}
+	for _, c := range st.Stages {
+		t.Search.Counts = append(t.Search.Counts, report.Count{Stage: c.Stage, Rule: c.Rule, N: c.Count})
+	}
+	for _, x := range r.Rejections {
+		t.Search.Rejections = append(t.Search.Rejections, report.Rejection{Hash: x.Hash, Reason: x.Reason})
+	}
+	t.Verification = verificationOf(r.Best.Equal, r.Best.Stable)
+	t.Verification.FloatMaxRelError = r.Best.FloatError
+	return t, nil
+}
+
+func verificationOf(e *verify.Result, s *verify.Stability) report.Verification {
+	var v report.Verification
+	if e != nil {
+		v = report.Verification{ErrorLog2: e.ErrorLog2, Tests: e.Tests, Seed: e.Seed, Model: e.Model, Checks: e.Checks}
+	}
+	if s != nil {
+		var names []string
+		for t := range s.Ratios {
+			names = append(names, t)
+		}
+		sort.Strings(names)
+		for _, t := range names {
+			v.Stability = append(v.Stability, report.Ratio{DType: t, Ratio: s.Ratios[t]})
+		}
+	}
+	return v
+}
+
+// loweringNote names the passes of the lowering in their order.
+func loweringNote() string {
+	var names []string
+	for _, p := range lower.Passes {
+		names = append(names, p.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// runOf prices a graph for the page.
+func runOf(g *ugraph.Graph, env ugraph.Env, row *target.Row) (report.Run, error) {
+	c, err := cost.Graph(g, env, row)
+	if err != nil {
+		return report.Run{}, err
+	}
+	least, err := cost.MinBytes(g, env)
+	if err != nil {
+		return report.Run{}, err
+	}
+	r := report.Run{PredictedUS: c.US, Bytes: c.Bytes, Flops: c.Flops, MinBytes: float64(least)}
+	for _, k := range c.Kernels {
+		bound := "arithmetic"
+		switch {
+		case k.OverheadUS > max(k.ComputeUS, k.LoadUS+k.StoreUS):
+			bound = "launch"
+		case k.LoadUS+k.StoreUS > k.ComputeUS:
+			bound = "memory"
+		}
+		r.Kernels = append(r.Kernels, report.Kernel{Name: k.Name, PredictedUS: k.US, Bytes: k.Bytes, Flops: k.Flops, Blocks: k.Blocks, Trips: k.Trips, TileBytes: k.TileBytes, Bound: bound})
+	}
+	return r, nil
+}
+
+// machineOf is the roofline of a target's row.
+func machineOf(row *target.Row) report.Machine {
+	n := float64(row.Units)
+	m := report.Machine{PeakGFlops: row.MatMulRate(ugraph.F32) * n}
+	for _, l := range row.Levels {
+		m.Levels = append(m.Levels, report.Bandwidth{Name: l.Name, GBs: l.GBps * n})
+	}
+	m.Levels = append(m.Levels, report.Bandwidth{Name: "memory", GBs: min(row.DRAM, row.DRAMUnit*n)})
+	return m
+}
+
+func sizesText(g *ugraph.Graph, env ugraph.Env) string {
+	var s []string
+	for _, sym := range g.Symbols {
+		s = append(s, fmt.Sprintf("%s = %d", sym.Name, env[sym.Name]))
+	}
+	return strings.Join(s, ", ")
+}
+
+func orElse(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
