@@ -15,6 +15,7 @@ import (
 	"sort"
 
 	"github.com/morgana-ml/morgana/ugraph"
+	"github.com/morgana-ml/morgana/ugraph/shrink"
 )
 
 // keepBelow is the extent up to which an axis keeps its size.
@@ -28,43 +29,23 @@ func Shrink(g *ugraph.Graph) *ugraph.Graph {
 	if len(small) == 0 {
 		return g
 	}
-	b := ugraph.NewBuilder(g.Name)
-	for _, s := range g.Symbols {
-		b.Symbol(s.Name, s.Lo, s.Hi, s.Multiple)
+	to := func(d ugraph.Dim) ugraph.Dim {
+		if e, ok := d.Const(); ok {
+			if s, ok := small[e]; ok {
+				return ugraph.D(s)
+			}
+		}
+		return d
 	}
-	shape := func(t ugraph.Type) []ugraph.Dim { return mapped(t.Shape, small) }
-	ids := make([]ugraph.ValueID, len(g.Values))
+	plan := shrink.Plan{Number: func(d ugraph.Dim) (ugraph.Dim, error) { return to(d), nil }}
 	for _, in := range g.Inputs {
-		v := g.Values[in.Value]
-		if in.Const {
-			ids[in.Value] = b.Weight(v.Name, v.DType, shape(v.Type))
-		} else {
-			ids[in.Value] = b.Input(v.Name, v.DType, shape(v.Type))
+		var axes []shrink.Axis
+		for _, d := range g.Values[in.Value].Shape {
+			axes = append(axes, shrink.Axis{{Old: d, New: to(d)}})
 		}
+		plan.Inputs = append(plan.Inputs, axes)
 	}
-	for i := range g.Nodes {
-		n := &g.Nodes[i]
-		args := make([]ugraph.ValueID, len(n.Args))
-		for j, a := range n.Args {
-			args[j] = ids[a]
-		}
-		var res []ugraph.ValueID
-		if n.Op == ugraph.OpKernel {
-			res = b.Kernel(n.Body.Name, func(k *ugraph.BlockBuilder) { rebuild(k, n.Body, args, small) })
-		} else {
-			res = b.Ops(n.Op, mapAttrs(n.Attrs, small), args...)
-		}
-		if b.Err() != nil {
-			return g
-		}
-		for j, r := range n.Results {
-			ids[r] = res[j]
-		}
-	}
-	for _, o := range g.Outputs {
-		b.Output(o.Name, ids[o.Value])
-	}
-	out, err := b.Graph()
+	out, err := shrink.Rebuild(g, plan)
 	if err != nil {
 		return g
 	}
@@ -124,62 +105,4 @@ func sizes(g *ugraph.Graph) map[int64]int64 {
 		}
 	}
 	return small
-}
-
-func mapped(shape []ugraph.Dim, small map[int64]int64) []ugraph.Dim {
-	out := append([]ugraph.Dim(nil), shape...)
-	for i, d := range out {
-		if e, ok := d.Const(); ok {
-			if s, ok := small[e]; ok {
-				out[i] = ugraph.D(s)
-			}
-		}
-	}
-	return out
-}
-
-func mapAttrs(as ugraph.Attrs, small map[int64]int64) ugraph.Attrs {
-	out := append(ugraph.Attrs(nil), as...)
-	for i, a := range out {
-		if a.Kind == ugraph.AttrDims || a.Kind == ugraph.AttrDim {
-			out[i].Dims = mapped(a.Dims, small)
-		}
-	}
-	return out
-}
-
-// rebuild writes a block graph again over the small extents.
-func rebuild(k *ugraph.BlockBuilder, g *ugraph.Graph, args []ugraph.ValueID, small map[int64]int64) {
-	for _, d := range g.Grid {
-		k.Grid(d.Name, mapped([]ugraph.Dim{d.Extent}, small)[0], d.Tile)
-	}
-	if g.Loop != nil {
-		k.Loop(g.Loop.Name, mapped([]ugraph.Dim{g.Loop.Extent}, small)[0], g.Loop.Tile)
-	}
-	ids := make([]ugraph.ValueID, len(g.Values))
-	for i, in := range g.Inputs {
-		ids[in.Value] = k.Arg(args[i])
-	}
-	for i := range g.Nodes {
-		n := &g.Nodes[i]
-		in := make([]ugraph.ValueID, len(n.Args))
-		for j, a := range n.Args {
-			in[j] = ids[a]
-		}
-		var res []ugraph.ValueID
-		if n.Op == ugraph.OpThread {
-			res = k.Thread(n.Body, in)
-		} else {
-			res = k.Ops(n.Op, mapAttrs(n.Attrs, small), in...)
-		}
-		if k.Err() != nil {
-			return
-		}
-		for j, r := range n.Results {
-			ids[r] = res[j]
-		}
-	}
-	for _, o := range g.Outputs {
-		k.Store(o.Name, ids[o.Value], *o.Store)
-	}
 }

@@ -1,0 +1,215 @@
+package shrink
+
+import (
+	"fmt"
+
+	"github.com/morgana-ml/morgana/ugraph"
+)
+
+func (c *copier) number(d ugraph.Dim) (ugraph.Dim, error) {
+	if d.Is(1) || c.plan.Number == nil {
+		return d, nil
+	}
+	return c.plan.Number(d)
+}
+
+// rule returns the axes of a node's results and the attributes of its copy.
+func (c *copier) rule(n *ugraph.Node) ([][]Axis, ugraph.Attrs, error) {
+	args := make([][]Axis, len(n.Args))
+	for i, a := range n.Args {
+		args[i] = c.axes[a]
+	}
+	one := func(axes []Axis, attrs ugraph.Attrs, err error) ([][]Axis, ugraph.Attrs, error) {
+		return [][]Axis{axes}, attrs, err
+	}
+	shape := func(i int) []ugraph.Dim { return c.g.Values[n.Results[i]].Shape }
+	class := n.Op.Info().Class
+	switch {
+	case n.Op == ugraph.OpConst:
+		attrs := n.Attrs
+		if c.plan.Literal != nil {
+			attrs = attrs.With(ugraph.NumberAttr("value", c.plan.Literal(attrs.Num("value", ugraph.Int(0)))))
+		}
+		return one(nil, attrs, nil)
+	case n.Op == ugraph.OpIota:
+		to, err := c.number(shape(0)[0])
+		return one([]Axis{single(shape(0)[0], to)}, n.Attrs.With(ugraph.DimAttr("n", to)), err)
+	case n.Op == ugraph.OpAccum, n.Op == ugraph.OpRunning, n.Op == ugraph.OpPrevious:
+		return one(args[0], n.Attrs, nil)
+	case n.Op == ugraph.OpMatMul:
+		x, y := args[0], args[1]
+		axes, err := c.align([][]Axis{x[:len(x)-2], y[:len(y)-2]}, shape(0)[:len(shape(0))-2])
+		row, col := x[len(x)-2], y[len(y)-1]
+		if n.Attrs.Flag("transpose_a") {
+			row = x[len(x)-1]
+		}
+		if n.Attrs.Flag("transpose_b") {
+			col = y[len(y)-2]
+		}
+		return one(append(axes, row, col), n.Attrs, err)
+	case n.Op == ugraph.OpTranspose:
+		perm, err := ugraph.Perm(n.Attrs, len(args[0]))
+		if err != nil {
+			return nil, nil, err
+		}
+		axes := make([]Axis, len(perm))
+		for i, p := range perm {
+			axes[i] = args[0][p]
+		}
+		return one(axes, n.Attrs, nil)
+	case n.Op == ugraph.OpReshape:
+		axes, err := c.regroup(args[0], shape(0))
+		return one(axes, n.Attrs.With(ugraph.DimsAttr("shape", dims(axes)...)), err)
+	case n.Op == ugraph.OpBroadcast:
+		axes, err := c.align(args, shape(0))
+		return one(axes, n.Attrs.With(ugraph.DimsAttr("shape", dims(axes)...)), err)
+	case class == ugraph.Reduction || n.Op == ugraph.OpArgmax:
+		axes, err := reduced(n.Attrs, args[0])
+		return one(axes, n.Attrs, err)
+	case n.Op == ugraph.OpLogSumExp:
+		attrs := n.Attrs.With(ugraph.IntsAttr("axis", n.Attrs.Int("axis", -1)))
+		axes, err := reduced(attrs, args[0])
+		return one(axes, n.Attrs, err)
+	case class == ugraph.Elementwise:
+		axes, err := c.align(args, shape(0))
+		return one(axes, n.Attrs, err)
+	case n.Op == ugraph.OpAttention:
+		return one(append(append([]Axis{}, args[0][:len(args[0])-1]...), args[2][len(args[2])-1]), n.Attrs, nil)
+	case class == ugraph.Composite:
+		return one(args[0], n.Attrs, nil)
+	}
+	return c.along(n, args)
+}
+
+func dims(axes []Axis) []ugraph.Dim {
+	out := make([]ugraph.Dim, len(axes))
+	for i, a := range axes {
+		_, out[i] = a.extents()
+	}
+	return out
+}
+
+func reduced(attrs ugraph.Attrs, x []Axis) ([]Axis, error) {
+	gone, err := ugraph.ReduceAxes(attrs, len(x))
+	if err != nil {
+		return nil, err
+	}
+	out := append([]Axis{}, x...)
+	for i := len(gone) - 1; i >= 0; i-- { // ascending, so from the last
+		if k := gone[i]; attrs.Flag("keepdims") {
+			out[k] = nil
+		} else {
+			out = append(out[:k:k], out[k+1:]...)
+		}
+	}
+	return out, nil
+}
+
+// along is the rule of operators with an axis that they cut, join or choose from.
+func (c *copier) along(n *ugraph.Node, args [][]Axis) ([][]Axis, ugraph.Attrs, error) {
+	x := args[0]
+	axis, err := ugraph.NormalAxis(n.Attrs.Int("axis", map[bool]int64{true: -1}[n.Op == ugraph.OpTopK]), len(x))
+	if err != nil {
+		return nil, nil, err
+	}
+	switch n.Op {
+	case ugraph.OpGather:
+		return [][]Axis{append(append(append([]Axis{}, x[:axis]...), args[1]...), x[axis+1:]...)}, n.Attrs, nil
+	case ugraph.OpScatterAdd:
+		return [][]Axis{x}, n.Attrs, nil
+	}
+	for _, y := range args {
+		if from, to := y[axis].extents(); from != to {
+			return nil, nil, fmt.Errorf("axis %d of extent %s must keep it", axis, from)
+		}
+	}
+	out := make([][]Axis, len(n.Results))
+	for i, r := range n.Results {
+		d := c.g.Values[r].Shape[axis]
+		out[i] = append([]Axis{}, x...)
+		out[i][axis] = single(d, d)
+	}
+	return out, n.Attrs, nil
+}
+
+// align takes each axis of a result from the operand that has it, as broadcasting does.
+func (c *copier) align(args [][]Axis, shape []ugraph.Dim) ([]Axis, error) {
+	out := make([]Axis, len(shape))
+	for k, d := range shape {
+		back := len(shape) - k
+		for _, x := range args {
+			if len(x) < back {
+				continue
+			}
+			if from, _ := x[len(x)-back].extents(); from == d && !d.Is(1) && (out[k] == nil || len(x[len(x)-back]) > len(out[k])) {
+				out[k] = x[len(x)-back]
+			}
+		}
+		if out[k] == nil && !d.Is(1) {
+			to, err := c.number(d)
+			if err != nil {
+				return nil, err
+			}
+			out[k] = single(d, to)
+		}
+	}
+	return out, nil
+}
+
+// regroup repeats a reshape over the parts of the axes. A part that a border divides is divided by
+// number.
+func (c *copier) regroup(x []Axis, shape []ugraph.Dim) ([]Axis, error) {
+	var queue []Part
+	for _, a := range x {
+		queue = append(queue, a...)
+	}
+	out := make([]Axis, len(shape))
+	for k, want := range shape {
+		have := ugraph.D(1)
+		for have != want {
+			if len(queue) == 0 {
+				return nil, fmt.Errorf("a reshape to %s across the borders of axes", ugraph.ShapeString(shape))
+			}
+			p := queue[0]
+			queue = queue[1:]
+			h, okH := have.Const()
+			w, okW := want.Const()
+			if size, ok := p.Old.Const(); ok && okH && okW && h*size > w && w%h == 0 && size%(w/h) == 0 {
+				first, rest, err := c.divide(p, w/h)
+				if err != nil {
+					return nil, err
+				}
+				p, queue = first, append([]Part{rest}, queue...)
+			}
+			out[k] = append(out[k], p)
+			have = have.Mul(p.Old)
+		}
+	}
+	return out, nil
+}
+
+// divide divides a part into an outer one of extent outer and the rest.
+func (c *copier) divide(p Part, outer int64) (first, rest Part, err error) {
+	size, _ := p.Old.Const()
+	first.Old, rest.Old = ugraph.D(outer), ugraph.D(size/outer)
+	if p.Old == p.New {
+		return Part{first.Old, first.Old}, Part{rest.Old, rest.Old}, nil
+	}
+	now, ok := p.New.Const()
+	if !ok {
+		return first, rest, fmt.Errorf("%s cannot be divided as %s is", p.New, p.Old)
+	}
+	for _, outermost := range []bool{true, false} { // keep the one of the two that no number maps
+		part := &first
+		other := &rest
+		if !outermost {
+			part, other = other, part
+		}
+		to, err := c.number(part.Old)
+		if n, ok := to.Const(); err == nil && ok && now%n == 0 {
+			part.New, other.New = to, ugraph.D(now/n)
+			return first, rest, nil
+		}
+	}
+	return first, rest, fmt.Errorf("%s cannot be divided as %s is", p.New, p.Old)
+}
