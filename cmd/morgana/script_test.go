@@ -61,8 +61,9 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		code = exit.ExitCode()
 	}
-	if stderr := ts.ReadFile("stderr"); strings.Contains(stderr, "internal failure") && want != exitInternal {
-		ts.Fatalf("an internal failure")
+	// The Go runtime's own exit code for a crash is 2 too.
+	if stderr := ts.ReadFile("stderr"); strings.Contains(stderr, "internal failure") || strings.Contains(stderr, "goroutine ") {
+		ts.Fatalf("morgana %s: an internal failure", strings.Join(args[1:], " "))
 	}
 	if (code == want) == neg {
 		ts.Fatalf("morgana %s: exit code %d, want %d", strings.Join(args[1:], " "), code, want)
