@@ -40,6 +40,7 @@ type timingJSON struct {
 	Seconds    float64  `json:"seconds"`
 	BestUS     float64  `json:"best_us,omitempty"`
 	BaselineUS float64  `json:"baseline_us,omitempty"`
+	FloatError float64  `json:"float_max_rel_error,omitempty"` // of the executed instance on this machine
 	Near       []string `json:"near,omitempty"`
 }
 
@@ -53,7 +54,7 @@ func writeBundle(a *app, dir string, s subject, rs []*search.Result, goPackage s
 		b.Targets = append(b.Targets, bundle.Target{Name: r.Row.Name, Graph: r.Best.Graph, Lowered: r.Best.Lowered, Executed: r.Best.Executed})
 		ss = append(ss, searchJSON{r.Row.Name, r.Stop, r.Stats, r.Best.Derivation, r.Best.PredictedUS, r.Baseline.PredictedUS, r.Rejections, r.Reason})
 		vs = append(vs, verifyJSON{r.Row.Name, ugraph.Hash(r.Best.Graph), r.Best.Equal, r.Best.Stable, r.Best.Executed})
-		ts = append(ts, timingJSON{r.Row.Name, r.Seconds, r.Best.MeasuredUS, r.Baseline.MeasuredUS, r.Near})
+		ts = append(ts, timingJSON{r.Row.Name, r.Seconds, r.Best.MeasuredUS, r.Baseline.MeasuredUS, r.Best.FloatError, r.Near})
 	}
 	var err error
 	put := func(dst *json.RawMessage, key string, v any) {
