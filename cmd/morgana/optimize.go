@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -176,11 +175,6 @@ func (c *optimizeCmd) one(a *app, s subject, rows []target.Row, dims map[string]
 			continue
 		}
 		printResult(a, j)
-	}
-	for _, r := range results {
-		if r.Stop == "interrupted" && r.Best == r.Baseline {
-			return &exitError{exitInterrupted, errors.New("interrupted; the bundle holds the input program")}
-		}
 	}
 	return nil
 }

@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -122,32 +121,4 @@ func truncate(ts *testscript.TestScript, neg bool, args []string) {
 	info, err := os.Stat(file)
 	ts.Check(err)
 	ts.Check(os.Truncate(file, int64(share*float64(info.Size()))))
-}
-
-// Ctrl-C while a program runs: exit code 130, nothing on stdout.
-func TestInterrupt(t *testing.T) {
-	// A signal before the command has begun to listen kills it, so the wait grows until it did listen.
-	for wait := 500 * time.Millisecond; wait < 20*time.Second; wait *= 2 {
-		cmd := exec.Command("morgana", "run", "mha/b16", "--plain", "--json")
-		var stdout, stderr bytes.Buffer
-		cmd.Stdout, cmd.Stderr = &stdout, &stderr
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(wait)
-		if err := cmd.Process.Signal(os.Interrupt); err != nil {
-			t.Skipf("no interrupts here: %v", err)
-		}
-		cmd.Wait()
-		switch code := cmd.ProcessState.ExitCode(); {
-		case code == -1 || code == exitOK:
-			continue
-		case code != exitInterrupted:
-			t.Fatalf("exit code %d, want %d\n%s", code, exitInterrupted, stderr.Bytes())
-		case stdout.Len() > 0 || !strings.Contains(stderr.String(), "interrupted"):
-			t.Fatalf("stdout %q, stderr %q", stdout.Bytes(), stderr.Bytes())
-		}
-		return
-	}
-	t.Fatal("the command never listened to the signal")
 }
