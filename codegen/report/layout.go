@@ -1,6 +1,9 @@
 package report
 
-import "sort"
+import (
+	"math"
+	"sort"
+)
 
 // box is a node of a drawing: its size is given, its layer and place are found. Coordinates are in
 // pixels, x of the centre and y of the upper edge.
@@ -41,7 +44,7 @@ func place(boxes []box, lines []line) ([]box, float64, float64) {
 	up, down := neighbours(len(boxes), lines)
 	order(boxes, layers, up, down)
 	straighten(boxes, layers, up, down)
-	left, right, y := 0.0, 0.0, margin
+	left, right, y := math.Inf(1), math.Inf(-1), margin
 	for _, l := range layers {
 		h := 0.0
 		for _, i := range l {
@@ -83,16 +86,28 @@ func bends(boxes []box, lines []line) []box {
 	return boxes
 }
 
-func neighbours(n int, lines []line) (up, down [][]int) {
-	up, down = make([][]int, n), make([][]int, n)
+// link is a neighbour in the next layer; port, between -1/4 and 1/4 of a position, is where the line
+// meets it, so that operands come to stand in their order.
+type link struct {
+	box  int
+	port float64
+}
+
+func neighbours(n int, lines []line) (up, down [][]link) {
+	up, down = make([][]link, n), make([][]link, n)
 	seen := map[[2]int]bool{}
 	for _, l := range lines {
 		for i := 1; i < len(l.path); i++ {
 			a, b := l.path[i-1], l.path[i]
-			if !seen[[2]int{a, b}] {
-				seen[[2]int{a, b}] = true
-				down[a], up[b] = append(down[a], b), append(up[b], a)
+			if seen[[2]int{a, b}] {
+				continue
 			}
+			seen[[2]int{a, b}] = true
+			port := 0.0
+			if i == len(l.path)-1 && l.slots > 1 {
+				port = float64(l.slot)/float64(l.slots-1)/2 - 0.25
+			}
+			down[a], up[b] = append(down[a], link{b, port}), append(up[b], link{a, 0})
 		}
 	}
 	return up, down
@@ -100,7 +115,7 @@ func neighbours(n int, lines []line) (up, down [][]int) {
 
 // order sorts each layer by the mean position of its neighbours, downwards and upwards in turn, and
 // keeps the order with the fewest crossings.
-func order(boxes []box, layers [][]int, up, down [][]int) {
+func order(boxes []box, layers [][]int, up, down [][]link) {
 	pos := make([]float64, len(boxes))
 	number := func() {
 		for _, l := range layers {
@@ -148,22 +163,22 @@ func copyLayers(layers [][]int) [][]int {
 	return out
 }
 
-func mean(of []int, at []float64) float64 {
+func mean(of []link, at []float64) float64 {
 	s := 0.0
-	for _, i := range of {
-		s += at[i]
+	for _, l := range of {
+		s += at[l.box] + l.port
 	}
 	return s / float64(len(of))
 }
 
-func crossings(layers [][]int, down [][]int, pos []float64) int {
+func crossings(layers [][]int, down [][]link, pos []float64) int {
 	n := 0
 	for _, l := range layers {
 		for i, a := range l {
 			for _, b := range l[i+1:] {
 				for _, x := range down[a] {
 					for _, y := range down[b] {
-						if pos[x] > pos[y] {
+						if pos[x.box]+x.port > pos[y.box]+y.port {
 							n++
 						}
 					}
@@ -176,7 +191,7 @@ func crossings(layers [][]int, down [][]int, pos []float64) int {
 
 // straighten moves the boxes of each layer to the mean of their neighbours as far as their widths let
 // them; bends weigh more, so that long lines are straight.
-func straighten(boxes []box, layers [][]int, up, down [][]int) {
+func straighten(boxes []box, layers [][]int, up, down [][]link) {
 	for _, l := range layers {
 		x := 0.0
 		for _, i := range l {

@@ -37,6 +37,13 @@ type drawing struct {
 // picture draws a graph of any level as SVG, operands above their users. label says what it is, for
 // readers that do not see it.
 func picture(g *ugraph.Graph, label string) string {
+	d := draw(g)
+	boxes, w, h := place(d.boxes, d.lines)
+	return d.svg(boxes, w, h, label)
+}
+
+// draw makes the boxes and lines of a graph and puts them into layers.
+func draw(g *ugraph.Graph) *drawing {
 	d := &drawing{g: g, of: make([]int, len(g.Values)), frame: [2]int{1, 0}}
 	for v := range d.of {
 		d.of[v] = -1
@@ -65,8 +72,7 @@ func picture(g *ugraph.Graph, label string) string {
 		outs = append(outs, b)
 	}
 	d.layers(nodeBox, outs)
-	boxes, w, h := place(d.boxes, d.lines)
-	return d.svg(boxes, w, h, label)
+	return d
 }
 
 func isOutput(g *ugraph.Graph, v ugraph.ValueID) bool {
@@ -180,8 +186,8 @@ func (d *drawing) svg(boxes []box, w, h float64, label string) string {
 		w += 2 * margin
 	}
 	fmt.Fprintf(&s, `<svg class="graph" role="img" aria-label="%s" viewBox="0 0 %.1f %.1f" width="%.0f" height="%.0f" style="min-width:%.0fpx">`,
-		html.EscapeString(label), w, h, w, h, min(w, 0.62*w+60))
-	shift := 0.0
+		html.EscapeString(label), w, h, w, h, min(w, 0.7*w+20))
+	shift, caption := 0.0, ""
 	if frame {
 		shift = margin
 		top, bottom := h, 0.0
@@ -190,12 +196,13 @@ func (d *drawing) svg(boxes []box, w, h float64, label string) string {
 				top, bottom = min(top, b.y), max(bottom, b.y+b.h)
 			}
 		}
-		fmt.Fprintf(&s, `<rect class="loop" x="3" y="%.1f" width="%.1f" height="%.1f" rx="10"/><text class="looplabel" x="12" y="%.1f">%s</text>`,
-			top-gapY/2-3, w-6, bottom-top+gapY-4, top-gapY/2+9, html.EscapeString("loop "+gridText(*d.g.Loop)))
+		fmt.Fprintf(&s, `<rect class="loop" x="3" y="%.1f" width="%.1f" height="%.1f" rx="10"/>`, top-gapY/2-3, w-6, bottom-top+gapY-4)
+		caption = fmt.Sprintf(`<text class="looplabel" x="12" y="%.1f">%s</text>`, top-gapY/2+10, html.EscapeString("loop "+gridText(*d.g.Loop)))
 	}
 	for _, l := range d.lines {
 		d.curve(&s, boxes, l, shift)
 	}
+	s.WriteString(caption) // over the lines, which it may meet
 	for i, b := range boxes {
 		if b.dummy {
 			continue

@@ -22,7 +22,7 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"us":       micros,
 	"bytes":    func(x float64) string { return scaled(x, "B") },
 	"flops":    func(x float64) string { return scaled(x, "flop") },
-	"plain":    func(x float64) string { return scaled(x, "") },
+	"plain":    plain,
 	"grouped":  grouped,
 	"words":    verificationText,
 	"stops":    func(s string) string { return stops[s] },

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html"
 	"math"
+	"strconv"
 	"strings"
 )
 
@@ -67,9 +68,9 @@ func roofline(t *Target) string {
 		xs = append(xs, ideal)
 	}
 	var p plot
-	p.x0, p.x1 = decades(xs)
-	p.y0, p.y1 = decades(ys)
-	p.y0 = min(p.y0, p.y1-2)
+	p.x0, p.x1 = span(xs)
+	p.y0, p.y1 = span(ys)
+	p.y0 = min(p.y0, p.y1-1.8)
 	var s strings.Builder
 	fmt.Fprintf(&s, `<svg class="roofline" role="img" aria-label="roofline of %s" viewBox="0 0 %.0f %.0f">`, html.EscapeString(t.Name), plotW, plotH)
 	p.axes(&s)
@@ -81,9 +82,10 @@ func roofline(t *Target) string {
 		p.slope(&s, class, l, m.PeakGFlops)
 	}
 	if ideal > 0 {
-		x, y := p.at(ideal, min(m.PeakGFlops, ideal*memory))
-		fmt.Fprintf(&s, `<path class="ideal" d="M%.1f %.1fV%.1f"/>`, x, y, plotH-plotBottom)
-		fmt.Fprintf(&s, `<text class="note" transform="translate(%.1f %.1f) rotate(-90)">program: each byte once</text>`, x-4, plotH-plotBottom-6)
+		x, _ := p.at(ideal, 1)
+		anchor, dx := beside(x)
+		fmt.Fprintf(&s, `<path class="ideal" d="M%.1f %.1fV%.1f"/>`, x, plotTop, plotH-plotBottom)
+		fmt.Fprintf(&s, `<text class="note halo" text-anchor="%s" x="%.1f" y="%.1f">program, each byte moved once</text>`, anchor, x+dx/2, plotTop+12)
 	}
 	last := math.Inf(-1)
 	for _, q := range ps {
@@ -94,47 +96,66 @@ func roofline(t *Target) string {
 			ty = last + 14
 		}
 		last = ty
-		anchor, dx := "start", 11.0
-		if x > plotW-190 {
-			anchor, dx = "end", -11.0
-		}
+		anchor, dx := beside(x)
 		fmt.Fprintf(&s, `<text class="label" text-anchor="%s" x="%.1f" y="%.1f">%s, %s</text>`, anchor, x+dx, ty, html.EscapeString(q.name), scaled(q.gflops*1e9, "flop/s"))
 	}
 	s.WriteString(`</svg>`)
 	return s.String()
 }
 
-// decades are the whole decades around values, with at least a third of one beyond each.
-func decades(xs []float64) (float64, float64) {
+// beside says on which side of a mark its text has room.
+func beside(x float64) (anchor string, dx float64) {
+	if x > plotW-240 {
+		return "end", -11
+	}
+	return "start", 11
+}
+
+// span is the range of values as decimal logarithms, with half a decade around them.
+func span(xs []float64) (float64, float64) {
 	lo, hi := math.Inf(1), math.Inf(-1)
 	for _, x := range xs {
 		lo, hi = min(lo, x), max(hi, x)
 	}
-	return math.Floor(math.Log10(lo) - 0.3), math.Ceil(math.Log10(hi) + 0.3)
+	return math.Log10(lo) - 0.5, math.Log10(hi) + 0.5
 }
 
-// axes draws the grid at every decade.
-func (p plot) axes(s *strings.Builder) {
-	for e := p.x0; e <= p.x1; e++ {
-		x, _ := p.at(math.Pow(10, e), 1)
-		fmt.Fprintf(s, `<path class="grid" d="M%.1f %.1fV%.1f"/><text class="tick" text-anchor="middle" x="%.1f" y="%.1f">%s</text>`, x, plotTop, plotH-plotBottom, x, plotH-plotBottom+16, tick(e))
+// ticks are the marks of an axis: every decade, and 2 and 5 times it where there are few.
+func ticks(lo, hi float64) []float64 {
+	steps := []float64{1}
+	if hi-lo < 2.5 {
+		steps = []float64{1, 2, 5}
 	}
-	for e := p.y0; e <= p.y1; e++ {
-		_, y := p.at(1, math.Pow(10, e))
-		fmt.Fprintf(s, `<path class="grid" d="M%.1f %.1fH%.1f"/><text class="tick" text-anchor="end" x="%.1f" y="%.1f">%s</text>`, plotL, y, plotW-plotR, plotL-6, y+4, tick(e))
+	var out []float64
+	for e := math.Floor(lo); e <= hi; e++ {
+		for _, s := range steps {
+			if x := s * math.Pow(10, e); math.Log10(x) >= lo && math.Log10(x) <= hi {
+				out = append(out, x)
+			}
+		}
+	}
+	return out
+}
+
+// axes draws the grid.
+func (p plot) axes(s *strings.Builder) {
+	for _, v := range ticks(p.x0, p.x1) {
+		x, _ := p.at(v, 1)
+		fmt.Fprintf(s, `<path class="grid" d="M%.1f %.1fV%.1f"/><text class="tick" text-anchor="middle" x="%.1f" y="%.1f">%s</text>`, x, plotTop, plotH-plotBottom, x, plotH-plotBottom+16, tick(v))
+	}
+	for _, v := range ticks(p.y0, p.y1) {
+		_, y := p.at(1, v)
+		fmt.Fprintf(s, `<path class="grid" d="M%.1f %.1fH%.1f"/><text class="tick" text-anchor="end" x="%.1f" y="%.1f">%s</text>`, plotL, y, plotW-plotR, plotL-6, y+4, tick(v))
 	}
 	fmt.Fprintf(s, `<text class="tick" text-anchor="middle" x="%.1f" y="%.1f">flop for each byte of memory traffic</text>`, plotL+plotInnerW/2, plotH-8)
 	fmt.Fprintf(s, `<text class="tick" text-anchor="middle" transform="translate(13 %.1f) rotate(-90)">Gflop/s</text>`, plotTop+plotInnerH/2)
 }
 
-func tick(e float64) string {
-	if e >= 0 && e <= 3 {
-		return fmt.Sprintf("%.0f", math.Pow(10, e))
+func tick(v float64) string {
+	if v >= 0.001 && v < 99_999 {
+		return strconv.FormatFloat(v, 'g', 6, 64)
 	}
-	if e < 0 && e >= -2 {
-		return fmt.Sprintf("%.*f", int(-e), math.Pow(10, e))
-	}
-	return "10" + superscript(e)
+	return "10" + superscript(math.Log10(v))
 }
 
 // slope draws one memory level's bandwidth up to the peak, and for main memory the peak itself.

@@ -92,8 +92,15 @@ func nodeShape(g *ugraph.Graph, n *ugraph.Node) shape {
 		title = append(title, n.Attrs.Num("value", ugraph.Int(0)).String())
 	case ugraph.OpLoad:
 		title = append(title, g.Value(n.Args[0]).Name)
-		for _, a := range n.Attrs {
-			attrs = append(attrs, fmt.Sprintf("%s→axis %s", a.Name, a.Value()))
+		if cuts, ok := n.Attrs.Get("grid"); ok {
+			for d, axis := range cuts.Ints {
+				if axis >= 0 && d < len(g.Grid) {
+					attrs = append(attrs, fmt.Sprintf("%s→axis %d", g.Grid[d].Name, axis))
+				}
+			}
+		}
+		if axis := n.Attrs.Int("loop", -1); axis >= 0 {
+			attrs = append(attrs, fmt.Sprintf("loop→axis %d", axis))
 		}
 	case ugraph.OpAccum:
 		switch {
@@ -104,7 +111,7 @@ func nodeShape(g *ugraph.Graph, n *ugraph.Node) shape {
 		}
 	default:
 		for _, a := range n.Attrs {
-			attrs = append(attrs, a.String())
+			attrs = append(attrs, attrText(a))
 		}
 	}
 	if n.Body != nil {
@@ -139,6 +146,17 @@ func nodeShape(g *ugraph.Graph, n *ugraph.Node) shape {
 		lines = append(lines, valueText(g.Value(r)))
 	}
 	return shape{class: class, lines: lines}
+}
+
+// attrText is shorter than the language's form: "axis -1" for axis=[-1], "keepdims" for keepdims=true.
+func attrText(a ugraph.Attr) string {
+	switch {
+	case a.Kind == ugraph.AttrBool && a.Bool:
+		return a.Name
+	case a.Kind == ugraph.AttrInts && len(a.Ints) == 1:
+		return fmt.Sprintf("%s %d", a.Name, a.Ints[0])
+	}
+	return a.Name + " " + a.Value()
 }
 
 // gridText says how a dimension is cut: "n: 4096 by 96, 43 blocks".

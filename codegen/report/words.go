@@ -31,6 +31,14 @@ func digits(x float64) string {
 	return strconv.FormatFloat(x, 'f', 2, 64)
 }
 
+// plain writes a number without a unit; integers in full.
+func plain(x float64) string {
+	if x > 0 && x < 1e6 && x == math.Trunc(x) {
+		return grouped(int(x))
+	}
+	return scaled(x, "")
+}
+
 // micros writes a time given in microseconds.
 func micros(us float64) string {
 	switch {
@@ -76,7 +84,7 @@ func verificationText(t *Target) []string {
 		}
 		return nil
 	}
-	ps := []string{fmt.Sprintf("The kernels compute the same function as the program in exact arithmetic. Both were evaluated on %s with random inputs from finite fields (seed %d) and agreed everywhere; a different program would pass with a probability of at most 2%s.",
+	ps := []string{fmt.Sprintf("The kernels compute the same function as the program in exact arithmetic. Both were evaluated in %s with random inputs from finite fields (seed %d) and agreed everywhere; a different program would pass with a probability of at most 2%s.",
 		count(v.Tests, "test", "tests"), v.Seed, superscript(v.ErrorLog2))}
 	if len(v.Stability) > 0 || v.FloatMaxRelError > 0 {
 		s := "In floating point they are no less stable than the program."
