@@ -1,30 +1,57 @@
 #!/usr/bin/env bash
-# report-check.sh FILE.html [PICTURE.png]: opens a report page in headless Chromium; fails where the
-# page logs to the console, asks for the network, or draws nothing.
-set -u -o pipefail
-
-page=$(realpath "$1") || exit 2
+# Renders report.html files in headless Chromium, light and dark, wide and as narrow as a phone, and fails
+# if the page logs to the console, asks the network for anything, does not show its headline, or is wider
+# than a phone's screen.
+#   .ci/report-check.sh REPORT.html...            CHROMIUM names another browser
+set -euo pipefail
+browser=${CHROMIUM:-$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)}
+if [[ -z $browser ]]; then
+	echo "report-check: no Chromium here; install the package chromium, or set CHROMIUM" >&2
+	exit 2
+fi
+if [[ $# -eq 0 ]]; then
+	echo "usage: $0 REPORT.html..." >&2
+	exit 2
+fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-picture=${2:-$work/page.png}
-
-browser() {
-	timeout 90 chromium --headless --no-sandbox --disable-gpu --disable-quic --no-first-run \
-		--disable-background-networking --disable-dev-shm-usage --user-data-dir="$work/profile" \
-		--enable-logging=stderr --virtual-time-budget=3000 "$@" "file://$page"
+chromium() { # the log goes to $work/log
+	timeout 60 "$browser" --headless --no-sandbox --disable-gpu --hide-scrollbars --user-data-dir="$work/profile" \
+		--enable-logging=stderr --v=0 --host-resolver-rules='MAP * ~NOTFOUND' --allow-file-access-from-files "$@" 2>"$work/log"
 }
-
-browser --dump-dom >"$work/dom.html" 2>"$work/log" || { cat "$work/log"; echo "chromium failed"; exit 1; }
-if grep -E ':CONSOLE' "$work/log"; then
-	echo "$1 logs to the console"
-	exit 1
-fi
-if grep -oE '(src|href)="(https?:)?//[^"]*"' "$work/dom.html"; then
-	echo "$1 refers to the network"
-	exit 1
-fi
-grep -q '<svg' "$work/dom.html" || { echo "$1 holds no picture"; exit 1; }
-for width in 1280 390; do
-	browser --window-size=$width,1600 --screenshot="$picture" >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
-	[ "$(wc -c <"$picture")" -gt 10000 ] || { echo "$1 draws nothing at a width of $width"; exit 1; }
+quiet() {
+	if grep -E 'CONSOLE' "$work/log" >&2; then
+		echo "report-check: $1: the page logs to the console ($2)" >&2
+		exit 1
+	fi
+}
+for page in "$@"; do
+	url="file://$(realpath "$page")"
+	for scheme in 0:dark 1:light; do
+		chromium --blink-settings="preferredColorScheme=${scheme%%:*}" --window-size=1400,2400 --screenshot="$work/${scheme#*:}.png" "$url"
+		quiet "$page" "${scheme#*:}"
+		if [[ ! -s $work/${scheme#*:}.png ]]; then
+			echo "report-check: $page: no picture came out (${scheme#*:})" >&2
+			exit 1
+		fi
+	done
+	if cmp -s "$work/dark.png" "$work/light.png"; then
+		echo "report-check: $page looks the same in dark and light" >&2
+		exit 1
+	fi
+	chromium --dump-dom "$url" >"$work/dom"
+	grep -q '<h1>' "$work/dom" || { echo "report-check: $page shows no headline" >&2; exit 1; }
+	# A window cannot be as narrow as a phone; a frame can, and says how wide its page would like to be.
+	cat >"$work/phone.html" <<-HTML
+		<iframe id=f style="width:390px;height:800px;border:0" src="$url"></iframe>
+		<script>f.onload = () => { document.title = 'wide:' + f.contentDocument.documentElement.scrollWidth }</script>
+	HTML
+	chromium --dump-dom "file://$work/phone.html" >"$work/dom"
+	quiet "$page" phone
+	wide=$(grep -oE 'wide:[0-9]+' "$work/dom" | head -1 | cut -d: -f2)
+	if [[ -z $wide || $wide -gt 390 ]]; then
+		echo "report-check: $page is ${wide:-?} pixels wide on a phone of 390" >&2
+		exit 1
+	fi
+	echo "report-check: $page is fine"
 done
