@@ -160,6 +160,10 @@ func (c *check) ways() []way {
 	return append(ws, way{name: "real size", real: true, definite: true})
 }
 
+// maxRoots bounds the components of arguments of algebraic square roots: a draw is good with
+// probability 2^-maxRoots.
+const maxRoots = 11
+
 // maxReal bounds the input entries of an evaluation at the real size.
 const maxReal = 1 << 18
 
@@ -188,6 +192,16 @@ func (c *check) tryWay(r reading, w way) (*mismatch, error) {
 	st := setting{model: r.model, roots: r.roots, weighted: w.weighted, induct: w.induct, comps: 1}
 	var ev *evaluation
 	for {
+		if st.roots == field.AlgebraicRoots {
+			a, _, err := c.runAnalysis(in, st, 0, 0, -1, 0)
+			if err == nil && a.s.RootCount()*st.comps > maxRoots {
+				err = &errUndecided{fmt.Sprintf("%d square roots in one instance are too many to draw squares for", a.s.RootCount())}
+			}
+			var un *field.Unsupported
+			if err != nil && !errors.As(err, &un) {
+				return nil, err
+			}
+		}
 		ev, err = c.draw(in, st, 0)
 		var un *field.Unsupported
 		if errors.As(err, &un) && st.comps < field.MaxComponents {

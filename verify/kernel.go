@@ -65,6 +65,7 @@ type blockRun[V any] struct {
 	prev   []*tensor[V] // accumulators before this trip's update; nil: not yet updated
 	acc    []*tensor[V]
 	trip   int
+	trips  int
 	pieces [][]piece[V]
 }
 
@@ -140,6 +141,7 @@ func (k *blockRun[V]) block() error {
 			}
 		}
 	}
+	k.trips = trips
 	for t := range trips {
 		k.trip = t
 		copy(k.prev, k.acc)
@@ -419,11 +421,13 @@ func (k *blockRun[V]) store(i int) error {
 		if ax < 0 {
 			continue
 		}
-		if typ.Cut(ax).Grid != gi+1 { // stacked
-			if typ.Cut(ax).IsCut() && typ.Cut(ax).Irregular {
-				return &errUndecided{"an irregular tile is stacked"}
+		if typ.Cut(ax).Grid != gi+1 || k.g.Grid[gi].Parts > 0 {
+			// Stacked, or equal parts side by side: a part is what the loop's trips store.
+			n := tile.shape[ax]
+			if o.Store.Loop == ax {
+				n *= k.trips
 			}
-			corner[ax] += k.at[gi] * tile.shape[ax]
+			corner[ax] += k.at[gi] * n
 			continue
 		}
 		whole, err := k.cutExtent(o.Value, ax, gi)

@@ -9,20 +9,17 @@ import (
 
 // merged is the column that stands for one position of two merged axes: its weight is the product.
 func (e *engine[V]) merged(a, b int32) int32 {
-	if e.weights == nil || a == 0 && b == 0 {
-		return 0
+	if e.weights == nil || a == 0 {
+		return b
+	}
+	if b == 0 {
+		return a
 	}
 	id := e.inst.pair(a, b)
 	for int(id) >= len(e.weights) {
 		e.weights = append(e.weights, e.alg.integer(1))
 	}
-	w := func(c int32) V {
-		if c == 0 {
-			return e.alg.integer(1)
-		}
-		return e.weights[c]
-	}
-	e.weights[id] = e.alg.mul(w(a), w(b))
+	e.weights[id] = e.alg.mul(e.weights[a], e.weights[b])
 	return id
 }
 

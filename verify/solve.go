@@ -102,6 +102,7 @@ func (s *sizing) solve(p plan) (*instance, error) {
 					n = min(n, real)
 				}
 			}
+			n = max(n, s.least(r, size, p.env, 0))
 			m := s.mult(r, size, 0)
 			size[r] = (n + m - 1) / m * m
 			changed = true
@@ -153,6 +154,33 @@ func (s *sizing) isTile(r int) bool {
 		}
 	}
 	return false
+}
+
+// least is the smallest size of a variable that leaves two positions or more to every tile that is cut
+// from it, where the real tile has two.
+func (s *sizing) least(r int, size []int, env ugraph.Env, depth int) int {
+	n := 2
+	if real, ok := s.realSize(r, env); ok && real == 1 {
+		n = 1
+	}
+	if depth > 20 {
+		return n
+	}
+	for _, rel := range s.rels {
+		if rel.kind != product || s.find(rel.whole) != r {
+			continue
+		}
+		k := 1
+		for _, q := range rel.parts {
+			if d := size[s.find(q)]; d != 0 {
+				k *= d
+			} else {
+				k *= s.least(s.find(q), size, env, depth+1)
+			}
+		}
+		n = max(n, k)
+	}
+	return n
 }
 
 // mult is a number that a variable's size must be a multiple of, so that its cuts come out even.
@@ -252,9 +280,26 @@ func (s *sizing) propagate(size []int, isParts map[int]bool) bool {
 // pick chooses the next variable to decide: none that follows from another one still open.
 func (s *sizing) pick(size []int) int {
 	fallback := -1
+	memory := map[int]bool{}
 	for i := range s.parent {
-		r := s.find(i)
-		if r != i || size[r] != 0 {
+		if s.kernel[i] {
+			memory[s.find(i)] = true
+		}
+	}
+	// Axes of tensors in memory first: the sizes of tiles follow from them.
+	order := make([]int, 0, 2*len(s.parent))
+	for i := range s.parent {
+		if s.find(i) == i && memory[i] {
+			order = append(order, i)
+		}
+	}
+	for i := range s.parent {
+		if s.find(i) == i && !memory[i] {
+			order = append(order, i)
+		}
+	}
+	for _, r := range order {
+		if size[r] != 0 {
 			continue
 		}
 		if fallback < 0 {
@@ -322,9 +367,12 @@ func (in *instance) label(p plan, pinned, isParts map[int]bool) {
 					var next []int32
 					for _, c := range cols {
 						for _, d := range visit(s.find(q)) {
-							if c == 0 && d == 0 {
-								next = append(next, 0)
-							} else {
+							switch {
+							case c == 0:
+								next = append(next, d)
+							case d == 0:
+								next = append(next, c)
+							default:
 								next = append(next, in.pair(c, d))
 							}
 						}

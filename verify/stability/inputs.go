@@ -1,0 +1,203 @@
+package stability
+
+import (
+	"math"
+	"math/rand/v2"
+
+	"github.com/morgana-ml/morgana/ugraph"
+	"github.com/morgana-ml/morgana/ugraph/interp"
+)
+
+// distribution is one way to draw the inputs. Weights are N(0, 1/fan-in) under all of them.
+type distribution struct {
+	name   string
+	fill   func(r *rand.Rand, dt ugraph.DType, x []float64, cols int) // row-major, rows of cols elements
+	paired bool                                                       // weights are repeated along the axis that is contracted
+}
+
+func each(f func(r *rand.Rand, dt ugraph.DType) float64) func(*rand.Rand, ugraph.DType, []float64, int) {
+	return func(r *rand.Rand, dt ugraph.DType, x []float64, _ int) {
+		for i := range x {
+			x[i] = f(r, dt)
+		}
+	}
+}
+
+func scaled(by float64) func(*rand.Rand, ugraph.DType, []float64, int) {
+	return each(func(r *rand.Rand, _ ugraph.DType) float64 { return by * r.NormFloat64() })
+}
+
+// byType is a constant of a distribution, by element type; f32 stands for f64 too.
+func byType(dt ugraph.DType, f32, f16, bf16, f8 float64) float64 {
+	switch dt {
+	case ugraph.F16:
+		return f16
+	case ugraph.BF16:
+		return bf16
+	case ugraph.F8E4M3:
+		return f8
+	}
+	return f32
+}
+
+// distributions are those of the rule, in the order in which they are tried; the first is `normal`.
+var distributions = []distribution{
+	{name: "N(0,1)", fill: scaled(1)},
+	{name: "N(0,1) × 30", fill: scaled(30)},
+	{name: "N(0,1) × 1000", fill: scaled(1000)},
+	{name: "± a shift", fill: func(r *rand.Rand, dt ugraph.DType, x []float64, cols int) {
+		shift := byType(dt, 1000, 30, 10, 10)
+		for i := range x {
+			x[i] = r.NormFloat64() + shift*float64(1-2*(i/cols%2))
+		}
+	}},
+	{name: "N(0,1) + 1000", fill: each(func(r *rand.Rand, dt ugraph.DType) float64 {
+		return r.NormFloat64() + byType(dt, 1000, 1000, 1000, 100)
+	})},
+	{name: "magnitudes 2^U(-12,12)", fill: each(func(r *rand.Rand, dt ugraph.DType) float64 {
+		e := byType(dt, 12, 6, 12, 4)
+		return math.Copysign(math.Exp2(e*(2*r.Float64()-1)), r.Float64()-0.5)
+	})},
+	{name: "4 × the smallest normal", fill: each(func(r *rand.Rand, dt ugraph.DType) float64 { return 4 * dt.Min() * r.NormFloat64() })},
+	{name: "90 % zeros and two zero rows", fill: func(r *rand.Rand, _ ugraph.DType, x []float64, cols int) {
+		rows := len(x) / cols
+		zero := [2]int{r.IntN(rows), r.IntN(rows)}
+		for i := range x {
+			if v := r.NormFloat64(); r.Float64() < 0.1 && (rows < 4 || i/cols != zero[0] && i/cols != zero[1]) {
+				x[i] = v
+			}
+		}
+	}},
+	{name: "a column × 2^8", fill: func(r *rand.Rand, _ ugraph.DType, x []float64, cols int) { column(r, x, cols, r.IntN(cols), 256) }},
+	{name: "first column × 300", fill: func(r *rand.Rand, _ ugraph.DType, x []float64, cols int) { column(r, x, cols, 0, 300) }},
+	{name: "paired cancellation", paired: true, fill: func(r *rand.Rand, _ ugraph.DType, x []float64, cols int) {
+		for i := range x {
+			if j := i % cols; j < (cols+1)/2 {
+				x[i] = r.NormFloat64()
+			} else {
+				x[i] = -x[i-(cols+1)/2] + r.NormFloat64()/8
+			}
+		}
+	}},
+	{name: "uniform up to half the range", fill: each(func(r *rand.Rand, dt ugraph.DType) float64 {
+		return (2*r.Float64() - 1) * byType(dt, 0x1p60, 32752, 0x1p60, 224)
+	})},
+}
+
+func column(r *rand.Rand, x []float64, cols, at int, by float64) {
+	for i := range x {
+		if x[i] = r.NormFloat64(); i%cols == at {
+			x[i] *= by
+		}
+	}
+}
+
+// drawInputs draws the inputs of a program without symbols. scale multiplies what is no weight.
+func drawInputs(g *ugraph.Graph, legal []int64, d distribution, r *rand.Rand, scale float64) ([]*interp.Tensor[float64], error) {
+	out := make([]*interp.Tensor[float64], len(g.Inputs))
+	for i, in := range g.Inputs {
+		v := g.Values[in.Value]
+		shape, err := ugraph.EvalShape(v.Shape, nil)
+		if err != nil {
+			return nil, err
+		}
+		n, err := interp.Elements(shape)
+		if err != nil {
+			return nil, err
+		}
+		if !v.DType.IsFloat() {
+			if out[i], err = interp.FromInts[float64](v.DType, shape, drawIntegers(r, v.DType, shape, n, legal[i])); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		x := make([]float64, n)
+		cols := 1
+		if len(shape) > 0 {
+			cols = int(shape[len(shape)-1])
+		}
+		if in.Const {
+			weights(r, x, shape, d.paired)
+		} else {
+			d.fill(r, v.DType, x, cols)
+			for j := range x {
+				x[j] *= scale
+			}
+		}
+		for j := range x { // infinite inputs are nobody's business
+			x[j] = v.DType.Round(math.Max(-v.DType.Max(), math.Min(v.DType.Max(), x[j])))
+		}
+		if out[i], err = interp.FromFloats(v.DType, shape, x); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// weights are N(0, 1/fan-in), the fan-in being the last axis but one.
+func weights(r *rand.Rand, x []float64, shape []int64, paired bool) {
+	fan, cols := 1, len(x)
+	if k := len(shape); k >= 2 {
+		fan, cols = int(shape[k-2]), int(shape[k-1])
+	} else {
+		paired = false
+	}
+	std := 1 / math.Sqrt(float64(fan))
+	for i := range x {
+		x[i] = std * r.NormFloat64()
+		if row := i / cols % fan; paired && row >= (fan+1)/2 {
+			x[i] = x[i-(fan+1)/2*cols]
+		}
+	}
+}
+
+// drawIntegers draws legal integers below limit. The first column of a bool tensor is true, so that no
+// row of a mask is empty.
+func drawIntegers(r *rand.Rand, dt ugraph.DType, shape []int64, n, limit int64) []int64 {
+	x := make([]int64, n)
+	for j := range x {
+		if dt.IsBool() {
+			if x[j] = 1; r.IntN(4) == 0 && int64(j)%shape[len(shape)-1] != 0 {
+				x[j] = 0
+			}
+		} else {
+			x[j] = r.Int64N(limit)
+		}
+	}
+	return x
+}
+
+// integerLimits bounds each integer input by the axes that it is an index of, followed through moves,
+// casts and thresholds; where it is no index, by a few values.
+func integerLimits(g *ugraph.Graph) []int64 {
+	const few = 16
+	limits := make([]int64, len(g.Inputs))
+	for i, in := range g.Inputs {
+		limits[i] = few
+		if g.Values[in.Value].DType.IsFloat() {
+			continue
+		}
+		from := map[ugraph.ValueID]bool{in.Value: true}
+		for k := range g.Nodes {
+			n := &g.Nodes[k]
+			for j, a := range n.Args {
+				if !from[a] {
+					continue
+				}
+				if (n.Op == ugraph.OpGather || n.Op == ugraph.OpScatterAdd) && j == 1 {
+					x := g.Values[n.Args[0]].Type
+					if axis, err := ugraph.NormalAxis(n.Attrs.Int("axis", 0), x.Rank()); err == nil {
+						if e, ok := x.Shape[axis].Const(); ok {
+							limits[i] = min(limits[i], e)
+						}
+					}
+				} else if g.Values[n.Results[0]].DType.IsInt() {
+					for _, res := range n.Results {
+						from[res] = true
+					}
+				}
+			}
+		}
+	}
+	return limits
+}
