@@ -27,6 +27,10 @@ quiet() {
 }
 for page in "$@"; do
 	url="file://$(realpath "$page")"
+	if grep -nE "(src|href|action)=[\"']?(https?:)?//|url\(|@import|fetch\(" "$page" >&2; then
+		echo "report-check: $page asks the network" >&2
+		exit 1
+	fi
 	for scheme in 0:dark 1:light; do
 		chromium --blink-settings="preferredColorScheme=${scheme%%:*}" --window-size=1400,2400 --screenshot="$work/${scheme#*:}.png" "$url"
 		quiet "$page" "${scheme#*:}"
