@@ -102,7 +102,8 @@ type Result struct {
 	Stop       string // exhausted, budget, interrupted
 	Reason     string // why Best is the input program
 	Seconds    float64
-	FromStore  bool // recalled, not searched
+	FromStore  bool     // recalled, not searched
+	Kept       []string // operators that stay predefined kernels: the search cannot express them
 }
 
 // tuning sizes: shares of the bound at which symbolic programs are priced when nothing is said.
@@ -163,7 +164,7 @@ func Optimize(ctx context.Context, program *ugraph.Graph, row target.Row, m Meas
 		return nil, err
 	}
 	r.Baseline = &Choice{Graph: program, Lowered: program, Cost: base, Executed: true}
-	if r.Baseline.PredictedUS, err = s.programUS(); err != nil {
+	if r.Baseline.PredictedUS, err = s.price(program); err != nil {
 		return nil, err
 	}
 	r.Best = r.Baseline
@@ -231,14 +232,25 @@ func (s *state) search(ctx context.Context) error {
 		return err
 	}
 	dag, err := expr.Lift(primitive)
-	if err != nil {
-		return err
+	var cands []candidate
+	var no *expr.NotLiftable
+	switch {
+	case errors.As(err, &no):
+		sg, cutErr := cutSegments(primitive)
+		if cutErr != nil {
+			return cutErr
+		}
+		s.r.Kept = sg.kept()
+		if len(sg.segments) == 0 {
+			return err
+		}
+		cands, err = s.searchSegments(ctx, sg)
+	case err == nil:
+		var variants []variant
+		if variants, err = s.explore(ctx, dag); err == nil {
+			cands, err = s.schedule(ctx, variants)
+		}
 	}
-	variants, err := s.explore(ctx, dag)
-	if err != nil {
-		return err
-	}
-	cands, err := s.schedule(ctx, variants)
 	if err != nil {
 		return err
 	}

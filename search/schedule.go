@@ -204,11 +204,11 @@ func (s *state) order(cs []candidate) []candidate {
 	return out
 }
 
-// programUS is the predicted time of the program over the tuning sizes.
-func (s *state) programUS() (float64, error) {
+// price is the predicted time of a graph over the tuning sizes.
+func (s *state) price(g *ugraph.Graph) (float64, error) {
 	us := make([]float64, len(s.envs))
 	for i, env := range s.envs {
-		r, err := cost.Graph(s.r.Program, env, &s.row)
+		r, err := cost.Graph(g, env, &s.row)
 		if err != nil {
 			return 0, err
 		}
