@@ -157,7 +157,7 @@ func drawIntegers(r *rand.Rand, dt ugraph.DType, shape []int64, n, limit int64) 
 	x := make([]int64, n)
 	for j := range x {
 		if dt.IsBool() {
-			if x[j] = 1; r.IntN(4) == 0 && int64(j)%shape[len(shape)-1] != 0 {
+			if x[j] = 1; r.IntN(4) == 0 && len(shape) > 0 && int64(j)%shape[len(shape)-1] != 0 {
 				x[j] = 0
 			}
 		} else {
@@ -170,10 +170,10 @@ func drawIntegers(r *rand.Rand, dt ugraph.DType, shape []int64, n, limit int64) 
 // integerLimits bounds each integer input by the axes that it is an index of, followed through moves,
 // casts and thresholds; where it is no index, by a few values.
 func integerLimits(g *ugraph.Graph) []int64 {
-	const few = 16
+	const few, any = 16, int64(math.MaxInt32)
 	limits := make([]int64, len(g.Inputs))
 	for i, in := range g.Inputs {
-		limits[i] = few
+		limits[i] = any
 		if g.Values[in.Value].DType.IsFloat() {
 			continue
 		}
@@ -188,7 +188,7 @@ func integerLimits(g *ugraph.Graph) []int64 {
 					x := g.Values[n.Args[0]].Type
 					if axis, err := ugraph.NormalAxis(n.Attrs.Int("axis", 0), x.Rank()); err == nil {
 						if e, ok := x.Shape[axis].Const(); ok {
-							limits[i] = min(limits[i], e)
+							limits[i] = min(limits[i], max(e, 1))
 						}
 					}
 				} else if g.Values[n.Results[0]].DType.IsInt() {
@@ -197,6 +197,9 @@ func integerLimits(g *ugraph.Graph) []int64 {
 					}
 				}
 			}
+		}
+		if limits[i] == any {
+			limits[i] = few
 		}
 	}
 	return limits

@@ -1,0 +1,376 @@
+package stability
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"sync"
+
+	"github.com/morgana-ml/morgana/ugraph"
+	"github.com/morgana-ml/morgana/ugraph/interp"
+	"github.com/morgana-ml/morgana/ugraph/library"
+	"github.com/morgana-ml/morgana/ugraph/shrink"
+	"github.com/morgana-ml/morgana/verify"
+)
+
+// Judge holds what the candidates of one program share: the instance, its inputs, and the program's
+// own results and errors, each computed when it is first needed. It may be used by several goroutines.
+type Judge struct {
+	program *ugraph.Graph // of primitives
+	seed    uint64
+	small   *instance // nil: there is none, and why
+	noSmall error
+	fullMu  sync.Mutex
+	full    *instance
+	noFull  error
+}
+
+// New prepares the judgement of candidates of a program.
+func New(program *ugraph.Graph, opt Options) (*Judge, error) {
+	p, err := library.Expand(program)
+	if err != nil {
+		return nil, err
+	}
+	j := &Judge{program: p, seed: opt.Seed}
+	axes, err := shrink.Analyse(p)
+	if err != nil {
+		j.noSmall = err
+		return j, nil
+	}
+	for _, want := range goals {
+		l := smallLayout(p, axes, want)
+		g, err := shrink.Rebuild(p, l.plan)
+		if err != nil {
+			j.noSmall = err
+			return j, nil
+		}
+		j.small = newInstance(g, l, opt.Seed)
+		if j.small.work() <= runBudget {
+			break
+		}
+	}
+	if j.small.work() > fullBudget {
+		j.small, j.noSmall = nil, errors.New("the program is too much work at any size")
+	}
+	return j, nil
+}
+
+// errDiffers says that a candidate is another program at the instance's sizes.
+var errDiffers = errors.New("differs from the program in float64 there")
+
+// Check judges a candidate that is equal to the program. Errors: an illegal graph, interfaces that do
+// not match, a cancelled context.
+func (j *Judge) Check(ctx context.Context, candidate *ugraph.Graph) (*verify.Stability, error) {
+	c, err := library.Expand(candidate)
+	if err != nil {
+		return nil, err
+	}
+	m, err := match(j.program, c)
+	if err != nil {
+		return nil, err
+	}
+	why := j.noSmall
+	if j.small != nil {
+		var g *ugraph.Graph
+		if g, why = shrink.Rebuild(c, m.permuted(j.small.layout.plan)); why == nil {
+			var s *verify.Stability
+			if s, why = j.small.check(ctx, g, m); why == nil || !errors.Is(why, errDiffers) {
+				return s, why
+			}
+		}
+	}
+	return j.checkFull(ctx, c, m, why)
+}
+
+// checkFull judges at the program's own sizes, where nothing smaller would do.
+func (j *Judge) checkFull(ctx context.Context, c *ugraph.Graph, m matching, why error) (*verify.Stability, error) {
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	j.fullMu.Lock()
+	if j.full == nil && j.noFull == nil {
+		l := fullLayout(j.program)
+		if g, err := shrink.Rebuild(j.program, l.plan); err != nil {
+			j.noFull = err
+		} else {
+			j.full = newInstance(g, l, j.seed)
+		}
+	}
+	full, err := j.full, j.noFull
+	j.fullMu.Unlock()
+	var g *ugraph.Graph
+	if err == nil {
+		g, err = shrink.Rebuild(c, m.permuted(full.layout.plan))
+	}
+	if err == nil {
+		if w := max(full.work(), work(g)); w > fullBudget {
+			err = fmt.Errorf("a run takes about %.1f s", w/1e9)
+		}
+	}
+	if err != nil {
+		return &verify.Stability{Reason: fmt.Sprintf("not judged: at a smaller size: %v; at full size: %v", why, err)}, nil
+	}
+	s, err := full.check(ctx, g, m)
+	if errors.Is(err, errDiffers) {
+		return &verify.Stability{Reason: err.Error()}, nil
+	}
+	if err == nil && s.OK {
+		s.Reason = join(s.Reason, fmt.Sprintf("judged at full size (at a smaller size: %v)", why))
+	}
+	return s, err
+}
+
+func join(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a + "; " + b
+}
+
+// matching maps the program's inputs and outputs to the candidate's.
+type matching struct{ in, out []int }
+
+// match pairs the interfaces by name where the sets of names agree, else by position.
+func match(p, c *ugraph.Graph) (matching, error) {
+	var m matching
+	if len(p.Inputs) != len(c.Inputs) || len(p.Outputs) != len(c.Outputs) {
+		return m, fmt.Errorf("%s has %d inputs and %d outputs, %s has %d and %d", p.Name, len(p.Inputs), len(p.Outputs), c.Name, len(c.Inputs), len(c.Outputs))
+	}
+	for _, in := range p.Inputs {
+		if k := c.InputByName(p.Values[in.Value].Name); k >= 0 {
+			m.in = append(m.in, k)
+		}
+	}
+	for _, o := range p.Outputs {
+		if k := c.OutputByName(o.Name); k >= 0 {
+			m.out = append(m.out, k)
+		}
+	}
+	if len(m.in) != len(p.Inputs) || len(m.out) != len(p.Outputs) {
+		m = positions(len(p.Inputs), len(p.Outputs))
+	}
+	for i := range m.in {
+		if x, y := p.Values[p.Inputs[i].Value], c.Values[c.Inputs[m.in[i]].Value]; x.DType != y.DType || !ugraph.SameShape(x.Shape, y.Shape) {
+			return m, fmt.Errorf("input %s is %s in the program and %s in the candidate", x.Name, x.Type, y.Type)
+		}
+	}
+	return m, nil
+}
+
+// positions is the matching by position.
+func positions(in, out int) matching {
+	var m matching
+	for i := range in {
+		m.in = append(m.in, i)
+	}
+	for i := range out {
+		m.out = append(m.out, i)
+	}
+	return m
+}
+
+// permuted is the plan with the inputs in the candidate's order.
+func (m matching) permuted(p shrink.Plan) shrink.Plan {
+	in := make([][]shrink.Axis, len(p.Inputs))
+	for i, k := range m.in {
+		in[k] = p.Inputs[i]
+	}
+	p.Inputs = in
+	return p
+}
+
+func (m matching) inputs(xs tensors) tensors {
+	out := make(tensors, len(xs))
+	for i, k := range m.in {
+		out[k] = xs[i]
+	}
+	return out
+}
+
+// instance is the program at the sizes at which it is judged.
+type instance struct {
+	layout layout
+	graph  *ugraph.Graph
+	legal  []int64
+	seed   uint64
+	chain  int64
+	draws  int // of inputs per distribution, for enough rows
+	sample []sample
+}
+
+// sample is what the program does on one distribution.
+type sample struct {
+	mu    sync.Mutex
+	draws []draw
+	scale float64
+}
+
+// draw is one set of inputs and the program's results.
+type draw struct {
+	inputs tensors
+	r, p   tensors     // in float64; rounded
+	rows   [][]float64 // the program's error by output and row
+	sens   [][]float64 // the sensitivity, where it was needed
+	usable bool
+}
+
+const (
+	wantRows  = 128
+	mostDraws = 16
+)
+
+func newInstance(g *ugraph.Graph, l layout, seed uint64) *instance {
+	x := &instance{layout: l, graph: g, legal: integerLimits(g), seed: seed, sample: make([]sample, len(distributions)), draws: 1}
+	for _, o := range g.Outputs {
+		shape, _ := ugraph.EvalShape(g.Values[o.Value].Shape, nil)
+		rows := int64(1)
+		for _, n := range shape[:max(0, len(shape)-1)] {
+			rows *= n
+		}
+		x.draws = max(x.draws, int(min(mostDraws, (wantRows+rows-1)/rows)))
+	}
+	x.chain = longest(g)
+	return x
+}
+
+// longest is the length of the longest sum.
+func longest(g *ugraph.Graph) int64 {
+	l := int64(1)
+	for i := range g.Nodes {
+		n := &g.Nodes[i]
+		if n.Op != ugraph.OpMatMul && n.Op.Info().Class != ugraph.Reduction {
+			continue
+		}
+		x := g.Values[n.Args[0]].Shape
+		axes := []int{len(x) - 1}
+		if n.Op != ugraph.OpMatMul {
+			axes, _ = ugraph.ReduceAxes(n.Attrs, len(x))
+		} else if n.Attrs.Flag("transpose_a") {
+			axes[0]--
+		}
+		k := int64(1)
+		for _, a := range axes {
+			d, _ := x[a].Const()
+			k *= d
+		}
+		l = max(l, k)
+	}
+	return l
+}
+
+func (x *instance) work() float64 { return work(x.graph) * float64(x.draws) }
+
+func (x *instance) stream(d, draw int, what uint64) *rand.Rand {
+	return rand.New(rand.NewPCG(x.seed, what<<32|uint64(d)<<16|uint64(draw)))
+}
+
+// smallest is the least factor of N(0,1) that is tried for a program that is not finite on it.
+const smallest = 0x1p-12
+
+// at returns the program's side of distribution d, computing it the first time.
+func (x *instance) at(ctx context.Context, d int) (*sample, error) {
+	s := &x.sample[d]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.draws != nil {
+		return s, nil
+	}
+	for scale := 1.0; ; scale /= 4 {
+		var draws []draw
+		usable := 0
+		for k := range x.draws {
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			dr, err := x.draw(d, k, scale)
+			if err != nil {
+				return nil, err
+			}
+			if draws = append(draws, dr); dr.usable {
+				usable++
+			}
+		}
+		if d > 0 || usable*2 >= len(draws) || scale <= smallest {
+			s.draws, s.scale = draws, scale
+			return s, nil
+		}
+	}
+}
+
+func (x *instance) draw(d, k int, scale float64) (draw, error) {
+	var out draw
+	var err error
+	if out.inputs, err = drawInputs(x.graph, x.legal, distributions[d], x.stream(d, k, 0), scale); err != nil {
+		return out, err
+	}
+	if out.r, err = interp.Run(interp.Float64{}, x.graph, out.inputs, nil); err != nil {
+		return out, err
+	}
+	if out.p, err = interp.Run(interp.Rounded{}, x.graph, out.inputs, nil); err != nil {
+		return out, err
+	}
+	good, all := 0, 0
+	for i := range out.r {
+		rows := rowErrors(out.p[i], out.r[i])
+		for n, u := range underflow(out.r[i]) {
+			if all++; rows[n] <= unusable {
+				good++
+			}
+			if rows[n] < u {
+				rows[n] = u
+			}
+		}
+		out.rows = append(out.rows, rows)
+	}
+	out.usable = good*2 >= all
+	return out, nil
+}
+
+// sensitivities adds the sensitivity of R to perturbed inputs to the draws of a sample.
+func (x *instance) sensitivities(s *sample, d int) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for k := range s.draws {
+		dr := &s.draws[k]
+		if dr.sens != nil {
+			continue
+		}
+		sens := make([][]float64, len(dr.r))
+		for i, r := range dr.rows {
+			sens[i] = make([]float64, len(r))
+		}
+		rng := x.stream(d, k, 1)
+		for range 2 {
+			in := make(tensors, len(dr.inputs))
+			for i, t := range dr.inputs {
+				in[i] = t
+				if t.Data == nil {
+					continue
+				}
+				eps := ugraph.F32.Unit()
+				if t.DType == ugraph.F64 {
+					eps = ugraph.F64.Unit()
+				}
+				c := *t
+				c.Data = make([]float64, len(t.Data))
+				for j, v := range t.Data {
+					c.Data[j] = v * (1 + math.Copysign(eps, rng.Float64()-0.5))
+				}
+				in[i] = &c
+			}
+			r, err := interp.Run(interp.Float64{}, x.graph, in, nil)
+			if err != nil {
+				return err
+			}
+			for i := range r {
+				for n, e := range rowErrors(r[i], dr.r[i]) {
+					sens[i][n] = max(sens[i][n], e)
+				}
+			}
+		}
+		dr.sens = sens
+	}
+	return nil
+}
