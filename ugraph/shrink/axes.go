@@ -100,31 +100,6 @@ func (a *Axes) classesOf(axis []int) []int {
 	return out
 }
 
-// Elements is the number of elements of a value, given an extent per class.
-func (a *Axes) Elements(v ugraph.ValueID, sizes []int64) int64 {
-	n := int64(1)
-	for _, axis := range a.values[v] {
-		for _, c := range a.classesOf(axis) {
-			n *= sizes[c]
-		}
-	}
-	return n
-}
-
-// Inner is the length of the sums of a matmul node.
-func (a *Axes) Inner(n *ugraph.Node, sizes []int64) int64 {
-	x := a.values[n.Args[0]]
-	axis := x[len(x)-1]
-	if n.Attrs.Flag("transpose_a") {
-		axis = x[len(x)-2]
-	}
-	k := int64(1)
-	for _, c := range a.classesOf(axis) {
-		k *= sizes[c]
-	}
-	return k
-}
-
 // Plan is the plan that gives the inputs these extents; Literal, Tile and Number are the caller's.
 func (a *Axes) Plan(sizes []int64) Plan {
 	p := Plan{Inputs: make([][]Axis, len(a.g.Inputs))}

@@ -23,11 +23,11 @@ func (a Axis) extents() (from, to ugraph.Dim) {
 
 // Plan says what the copy looks like where the graph alone does not.
 type Plan struct {
-	Inputs  [][]Axis                                              // per input and axis, in the order of the graph's inputs
-	Number  func(ugraph.Dim) (ugraph.Dim, error)                  // an extent that no operand has: iota, broadcast, a split that the inputs do not show
-	Literal func(ugraph.Number) ugraph.Number                     // nil: literals stay
+	Inputs  [][]Axis                                               // per input and axis, in the order of the graph's inputs
+	Number  func(ugraph.Dim) (ugraph.Dim, error)                   // an extent that no operand has: iota, broadcast, a split that the inputs do not show
+	Literal func(ugraph.Number) ugraph.Number                      // nil: literals stay
 	Tile    func(from, to ugraph.Dim, tile int64, loop bool) int64 // the tile of a cut of such an extent; nil: tiles stay
-	Env     ugraph.Env                                            // gives symbols values; nil: symbols stay symbols
+	Env     ugraph.Env                                             // gives symbols values; nil: symbols stay symbols
 }
 
 // copier rebuilds one graph. Axes are kept by the old value's id.
