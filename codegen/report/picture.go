@@ -86,12 +86,14 @@ func isOutput(g *ugraph.Graph, v ugraph.ValueID) bool {
 
 // add adds a box that is as large as its text.
 func (d *drawing) add(s shape) int {
-	const longest = 30
+	const longest = 26
 	width := 4
 	for i, l := range s.lines {
 		if n := utf8.RuneCountInString(l); n > longest {
 			s.tip += l + "\n"
-			s.lines[i] = string([]rune(l)[:longest-1]) + "…"
+			// Names differ at their ends as often as at their beginnings.
+			r := []rune(l)
+			s.lines[i] = string(r[:longest/2]) + "…" + string(r[n-longest/2+1:])
 		}
 		width = max(width, utf8.RuneCountInString(s.lines[i]))
 	}

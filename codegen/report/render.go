@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html/template"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/morgana-ml/morgana/ugraph"
 	"github.com/morgana-ml/morgana/ugraph/text"
@@ -17,6 +18,9 @@ var pageSource string
 
 //go:embed style.css
 var style string
+
+// longText is how many characters of a note are shown at once; what is longer folds.
+const longText = 160
 
 var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"us":       micros,
@@ -32,6 +36,8 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"source":   func(g *ugraph.Graph) string { return strings.TrimSpace(text.Print(g)) },
 	"style":    func() template.CSS { return template.CSS(style) },
 	"legend":   func() any { return legend },
+	"long":     func(s string) bool { return utf8.RuneCountInString(s) > longText },
+	"clip":     func(s string) string { return string([]rune(s)[:longText/2]) },
 	"row":      func(t *Target, k Kernel) kernelRow { return kernelRow{k, t.Measured()} },
 }).Parse(pageSource))
 
@@ -71,6 +77,23 @@ func (s Stage) Pictures() []Picture {
 	}
 	return ps
 }
+
+// widest is the width of the widest drawing, in pixels.
+func (s Stage) widest() float64 {
+	w := 0.0
+	for _, p := range s.Pictures() {
+		d := draw(p.Graph)
+		_, x, _ := place(d.boxes, d.lines)
+		w = max(w, x)
+	}
+	return w
+}
+
+// Basis and Grow share a wide screen between the stages by what they have to show.
+func (s Stage) Basis() int { return int(min(max(0.6*s.widest(), 260), 620)) }
+
+// Grow is the flex-grow of the stage.
+func (s Stage) Grow() int { return int(max(s.widest(), 300)) }
 
 func blockNote(b *ugraph.Graph) string {
 	var s []string
