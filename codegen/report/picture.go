@@ -17,6 +17,9 @@ const (
 	padY  = 7.0
 )
 
+// maxDrawn is how many operators a graph may have to be drawn: nobody reads a larger drawing.
+const maxDrawn = 300
+
 // shape is what a box shows.
 type shape struct {
 	class string   // CSS class
@@ -37,6 +40,9 @@ type drawing struct {
 // picture draws a graph of any level as SVG, operands above their users. label says what it is, for
 // readers that do not see it.
 func picture(g *ugraph.Graph, label string) string {
+	if len(g.Nodes) > maxDrawn {
+		return fmt.Sprintf(`<p class="muted">%s operators are too many to draw; the text has them.</p>`, grouped(len(g.Nodes)))
+	}
 	d := draw(g)
 	boxes, w, h := place(d.boxes, d.lines)
 	return d.svg(boxes, w, h, label)
@@ -86,14 +92,12 @@ func isOutput(g *ugraph.Graph, v ugraph.ValueID) bool {
 
 // add adds a box that is as large as its text.
 func (d *drawing) add(s shape) int {
-	const longest = 26
+	const longest = 28
 	width := 4
 	for i, l := range s.lines {
 		if n := utf8.RuneCountInString(l); n > longest {
 			s.tip += l + "\n"
-			// Names differ at their ends as often as at their beginnings.
-			r := []rune(l)
-			s.lines[i] = string(r[:longest/2]) + "…" + string(r[n-longest/2+1:])
+			s.lines[i] = shorten(l, longest)
 		}
 		width = max(width, utf8.RuneCountInString(s.lines[i]))
 	}

@@ -71,7 +71,7 @@ func (s Stage) Pictures() []Picture {
 		ps = append(ps, Picture{Title: strings.TrimSpace(fmt.Sprintf("kernel %d %s", n, b.Name)), Note: blockNote(b), Graph: b})
 		for j := range b.Nodes {
 			if th := b.Nodes[j].Body; th != nil {
-				ps = append(ps, Picture{Title: strings.TrimSpace("thread " + th.Name), Note: "for each element of a tile, in registers", Graph: th})
+				ps = append(ps, Picture{Title: strings.TrimSpace("thread " + th.Name), Note: "element by element", Graph: th})
 			}
 		}
 	}
@@ -82,6 +82,9 @@ func (s Stage) Pictures() []Picture {
 func (s Stage) widest() float64 {
 	w := 0.0
 	for _, p := range s.Pictures() {
+		if len(p.Graph.Nodes) > maxDrawn {
+			continue
+		}
 		d := draw(p.Graph)
 		_, x, _ := place(d.boxes, d.lines)
 		w = max(w, x)

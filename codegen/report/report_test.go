@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/morgana-ml/morgana/ugraph"
 	"github.com/morgana-ml/morgana/ugraph/text"
@@ -167,5 +168,27 @@ func TestEmptyParts(t *testing.T) {
 		if _, err := Render(d); err == nil {
 			t.Error("rendered without a graph")
 		}
+	}
+}
+
+// TestLargeProgram: a program of thousands of operators is not drawn, and takes no time.
+func TestLargeProgram(t *testing.T) {
+	b := ugraph.NewBuilder("large")
+	x := b.Input("X", ugraph.F32, ugraph.Ds(4))
+	for range 5000 {
+		x = b.Op(ugraph.OpAdd, nil, x, x)
+	}
+	b.Output("Y", x)
+	g, err := b.Graph()
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	page := render(t, Data{Program: g, Targets: []Target{{Name: "cpu", Stages: []Stage{{Name: "program", Graph: g}}}}})
+	if !strings.Contains(page, "5\u202f000 operators are too many to draw") {
+		t.Error("the page does not say so")
+	}
+	if d := time.Since(start); d > 5*time.Second {
+		t.Errorf("it took %s", d)
 	}
 }

@@ -37,7 +37,18 @@ func valueText(v *ugraph.Value) string {
 	if v.Name == "" {
 		return v.Type.String()
 	}
-	return v.Name + ": " + v.Type.String()
+	return shorten(v.Name, 12) + ": " + v.Type.String()
+}
+
+// shorten takes characters out of the middle of a text that has more than n: names differ at their ends
+// as often as at their beginnings.
+func shorten(s string, n int) string {
+	r := []rune(s)
+	if len(r) <= n {
+		return s
+	}
+	head := n / 2
+	return string(r[:head]) + "…" + string(r[len(r)-(n-head-1):])
 }
 
 func (d *drawing) inputShape(in ugraph.Input) shape {
