@@ -51,7 +51,7 @@ func (c *check) runAnalysis(in *instance, st setting, comp, k, block, point int)
 		sp.OrderLevels = max(1, st.levels)
 		sp.Unconditioned = st.roots == field.AlgebraicRoots
 		a := newAnalysis(sp, comp, k, block, key.Label("directions"))
-		p, err := evaluateBoth[dual](c, a, in, st.weighted, dualSource{a})
+		p, err := evaluateBoth[dual](c, a, in, st, dualSource{a})
 		var re *field.Redraw
 		if errors.As(err, &re) && try < maxRedraws {
 			continue

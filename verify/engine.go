@@ -18,6 +18,7 @@ type engine[V any] struct {
 	accums  map[*ugraph.Graph][]*tensor[V] // per block graph: the accumulators of every block, in order
 	steps   int
 	inBlock int
+	lenient bool // axes that meet wrongly are taken for the first of them
 }
 
 func (e *engine[V]) tick(n int) error {
@@ -187,7 +188,7 @@ var linearities = map[ugraph.Op]linearity{
 }
 
 // joined is the broadcast shape of the operands, with the axes that meet merged.
-func joined[V any](lin linearity, args []*tensor[V]) ([]int, []axis, error) {
+func joined[V any](lin linearity, lenient bool, args []*tensor[V]) ([]int, []axis, error) {
 	rank := 0
 	for _, a := range args {
 		rank = max(rank, len(a.shape))
@@ -222,6 +223,9 @@ func joined[V any](lin linearity, args []*tensor[V]) ([]int, []axis, error) {
 				continue
 			}
 			y, err := joinAxis(axes[i], x, lin)
+			if err != nil && lenient && !x.part && !axes[i].part {
+				y, err = axes[i], nil
+			}
 			if err != nil {
 				return nil, nil, err
 			}
@@ -232,7 +236,7 @@ func joined[V any](lin linearity, args []*tensor[V]) ([]int, []axis, error) {
 }
 
 func (e *engine[V]) elementwise(op ugraph.Op, attrs ugraph.Attrs, dt ugraph.DType, args []*tensor[V]) (*tensor[V], error) {
-	shape, axes, err := joined(linearities[op], args)
+	shape, axes, err := joined(linearities[op], e.lenient, args)
 	if err != nil {
 		return nil, err
 	}
@@ -600,7 +604,7 @@ func (e *engine[V]) product(a, b *tensor[V], ta, tb bool) (*tensor[V], error) {
 		case x.part || y.part:
 			return nil, &errUnweighted{"a product contracts partial sums"}
 		default:
-			if _, err := joinAxis(x, y, notLinear); err != nil {
+			if _, err := joinAxis(x, y, notLinear); err != nil && !e.lenient {
 				return nil, err
 			}
 			var err error
@@ -618,7 +622,7 @@ func (e *engine[V]) product(a, b *tensor[V], ta, tb bool) (*tensor[V], error) {
 		r := len(t.shape) - 2
 		return &tensor[V]{shape: t.shape[:r], axes: t.axes[:r]}
 	}
-	shape, axes, err := joined(linearEach, []*tensor[V]{lead(a), lead(b)})
+	shape, axes, err := joined(linearEach, e.lenient, []*tensor[V]{lead(a), lead(b)})
 	if err != nil {
 		return nil, err
 	}

@@ -174,8 +174,9 @@ func (c *check) streamKey() field.Key {
 
 // mismatch is a definite difference.
 type mismatch struct {
-	w    Witness
-	what string
+	w     Witness
+	what  string
+	final bool // no other model can accept
 }
 
 func (m *mismatch) Error() string { return m.what }
@@ -226,6 +227,7 @@ type setting struct {
 	levels   uint64 // model H: ranks
 	weighted bool
 	induct   bool
+	lenient  bool
 	comps    int
 }
 
@@ -244,7 +246,7 @@ func (c *check) draw(in *instance, st setting, test int) (*evaluation, error) {
 		key := c.key.Derive(uint64(test), uint64(try))
 		sp := field.NewSpace(field.PoolChain(test, st.comps), st.comps, key, st.model, st.roots)
 		sp.OrderLevels = max(1, st.levels)
-		ev, err := evaluateBoth[field.Value](c, fieldAlgebra{sp}, in, st.weighted, &fieldSource{s: sp})
+		ev, err := evaluateBoth[field.Value](c, fieldAlgebra{sp}, in, st, &fieldSource{s: sp})
 		if err == nil && st.induct {
 			err = c.induction(sp, ev, in, st)
 		}
@@ -314,10 +316,11 @@ type pairOf[V any] struct {
 }
 
 // evaluateBoth runs both graphs on one draw of inputs and weights.
-func evaluateBoth[V any](c *check, alg algebra[V], in *instance, weighted bool, src source[V]) (*pairOf[V], error) {
+func evaluateBoth[V any](c *check, alg algebra[V], in *instance, st setting, src source[V]) (*pairOf[V], error) {
 	e := &engine[V]{alg: alg, inst: in, ctx: c.ctx, accums: map[*ugraph.Graph][]*tensor[V]{}}
-	if weighted {
-		e.weights = drawWeights(alg, in, src)
+	e.lenient = st.lenient
+	if st.weighted {
+		e.weights = drawWeights(alg, in, src, st.lenient, c.env)
 	}
 	inputs := make([]*tensor[V], len(c.a.Inputs))
 	for i := range inputs {
@@ -359,12 +362,22 @@ func (e *inProgram) Unwrap() error { return e.err }
 
 // drawWeights draws the weights of all columns so that those of an axis add up to its extent, a
 // number or, for a symbol, a random value of the symbol.
-func drawWeights[V any](alg algebra[V], in *instance, src source[V]) []V {
+func drawWeights[V any](alg algebra[V], in *instance, src source[V], uniform bool, env ugraph.Env) []V {
 	ws := make([]V, in.columns+1)
 	for i := range ws {
 		ws[i] = alg.integer(1)
 	}
 	for _, s := range in.sums {
+		if uniform { // every column repeated as often: the real size over the columns
+			n, err := s.real.Eval(env)
+			if err != nil {
+				n = int64(len(s.cols))
+			}
+			for _, c := range s.cols {
+				ws[c] = alg.div(alg.integer(n), alg.integer(int64(len(s.cols))))
+			}
+			continue
+		}
 		rest := dimValue(alg, s.real, src)
 		last := len(s.cols) - 1
 		for _, c := range s.cols[:last] {

@@ -30,6 +30,26 @@ func (in *instance) singleTrip() *instance {
 			}
 		}
 	}
+	// What a tile is reshaped to follows.
+	memory := s.inMemory()
+	for range 4 {
+		for _, rel := range s.rels {
+			if rel.kind != product {
+				continue
+			}
+			rest, free := 1, -1
+			for _, q := range rel.parts {
+				if r := s.find(q); memory[r] || free >= 0 {
+					rest *= one.size[r]
+				} else {
+					free = r
+				}
+			}
+			if w := one.size[s.find(rel.whole)]; free >= 0 && w != rest*one.size[free] && w != in.size[s.find(rel.whole)] && w%rest == 0 {
+				one.size[free] = w / rest
+			}
+		}
+	}
 	return &one
 }
 
@@ -39,7 +59,7 @@ func (in *instance) singleTrip() *instance {
 // trip over both does. The instance has two trips; the same inputs and weights are evaluated again
 // in one. ev's outputs are those of two trips.
 func (c *check) induction(sp *field.Space, ev *pairOf[field.Value], in *instance, st setting) error {
-	once, err := evaluateBoth[field.Value](c, fieldAlgebra{sp}, in.singleTrip(), st.weighted, &fieldSource{s: sp})
+	once, err := evaluateBoth[field.Value](c, fieldAlgebra{sp}, in.singleTrip(), st, &fieldSource{s: sp})
 	if err != nil {
 		return err
 	}

@@ -580,7 +580,7 @@ func (k *blockRun[V]) storedAxis(out *axis, ps []piece[V], a, n int) error {
 				}
 			}
 			for i, c := range x.cols {
-				if d := &cols[p.corner[a]+i]; *d >= 0 && *d != c {
+				if d := &cols[p.corner[a]+i]; *d >= 0 && *d != c && !k.lenient {
 					return &errUnweighted{"tiles of different axes are stacked"}
 				} else {
 					*d = c

@@ -181,9 +181,9 @@ func (s *sizing) uses(g *ugraph.Graph, sig []string, axisOf func(int) int, input
 	return out
 }
 
-// needs is the least number of columns of every axis, and the axes that would need more than the
-// limit.
-func (c *check) needs(s *sizing) (need map[int]int, over []int) {
+// needs is the least number of columns of every axis, the axes that would need more than the limit,
+// and the counts of grid dimensions whose blocks no output entry sees two of.
+func (c *check) needs(s *sizing) (need map[int]int, over []int, single map[int]bool) {
 	axisOf := s.axisOf()
 	name := func(n int) []string {
 		out := make([]string, n)
@@ -288,5 +288,20 @@ func (c *check) needs(s *sizing) (need map[int]int, over []int) {
 			over = append(over, a)
 		}
 	}
-	return need, over
+	// A grid dimension that cuts no reduced axis: an output entry sees one block of it.
+	single = map[int]bool{}
+	for _, g := range s.order {
+		for _, cv := range s.grids[g] {
+			free := len(s.iota) == 0
+			for _, rel := range s.rels {
+				for _, q := range rel.parts {
+					if s.find(q) == s.find(cv.parts) && reduced[axisOf(rel.whole)] {
+						free = false
+					}
+				}
+			}
+			single[s.find(cv.parts)] = free
+		}
+	}
+	return need, over, single
 }

@@ -8,12 +8,12 @@ import (
 
 // plan says how large an instance is to be.
 type plan struct {
-	trips  int            // trips of a loop, at most the real number; 0: all of them
-	blocks int            // blocks of a grid dimension whose blocks do not combine
-	need   map[int]int    // variable → the least number of columns
-	env    ugraph.Env     // sizes of symbols, where a real size is needed
-	real   bool           // every axis has its real size
-	merged map[int]string // reasons why an axis keeps its real size
+	trips  int          // trips of a loop, at most the real number; 0: all of them
+	blocks int          // blocks of a grid dimension whose blocks do not combine
+	need   map[int]int  // variable → the least number of columns
+	env    ugraph.Env   // sizes of symbols, where a real size is needed
+	real   bool         // every axis has its real size
+	single map[int]bool // variables of grid counts that may be 1: blocks that do not meet
 }
 
 // maxCombined bounds the number of blocks that an instance combines: up to it the real number is used.
@@ -63,6 +63,8 @@ func (s *sizing) solve(p plan) (*instance, error) {
 			want = n
 		case s.reduced[cs.parts]:
 			want = 5
+		case p.single[r]:
+			want = 1
 		}
 		if ok {
 			want = min(want, n)
@@ -277,15 +279,21 @@ func (s *sizing) propagate(size []int, isParts map[int]bool) bool {
 	return changed
 }
 
-// pick chooses the next variable to decide: none that follows from another one still open.
-func (s *sizing) pick(size []int) int {
-	fallback := -1
+// inMemory are the variables of axes of tensors in memory.
+func (s *sizing) inMemory() map[int]bool {
 	memory := map[int]bool{}
 	for i := range s.parent {
 		if s.kernel[i] {
 			memory[s.find(i)] = true
 		}
 	}
+	return memory
+}
+
+// pick chooses the next variable to decide: none that follows from another one still open.
+func (s *sizing) pick(size []int) int {
+	fallback := -1
+	memory := s.inMemory()
 	// Axes of tensors in memory first: the sizes of tiles follow from them.
 	order := make([]int, 0, 2*len(s.parent))
 	for i := range s.parent {
@@ -322,7 +330,7 @@ func (s *sizing) pick(size []int) int {
 				ok = false // the tile first
 			case w == r && rel.kind != tiled && len(open) > 1, w == r && rel.kind == total && len(open) > 0:
 				ok = false // its parts first
-			case isPart && rel.kind == product && size[w] == 0 && len(open) == 1:
+			case isPart && rel.kind == product && size[w] == 0 && len(open) == 1 && !memory[r]:
 				ok = false // follows from the whole
 			}
 		}
