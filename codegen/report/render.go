@@ -38,13 +38,22 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"legend":   func() any { return legend },
 	"long":     func(s string) bool { return utf8.RuneCountInString(s) > longText },
 	"clip":     func(s string) string { return string([]rune(s)[:longText/2]) },
-	"row":      func(t *Target, k Kernel) kernelRow { return kernelRow{k, t.Measured()} },
+	"row":      row,
+	"model":    func(name string) string { return models[name] },
 }).Parse(pageSource))
 
 // kernelRow is a row of the table; Timed says whether it has a column for measured times.
 type kernelRow struct {
 	Kernel
 	Timed bool
+}
+
+// row is a kernel of a run; the time of a run with one kernel is that kernel's.
+func row(t *Target, r Run, k Kernel) kernelRow {
+	if k.MeasuredUS <= 0 && len(r.Kernels) == 1 {
+		k.MeasuredUS = r.MeasuredUS
+	}
+	return kernelRow{k, t.Measured()}
 }
 
 // Picture is one drawing of a stage.

@@ -56,7 +56,7 @@ func sample(t testing.TB, measured bool) Data {
 	}}}
 	if measured {
 		b, w := &d.Targets[0].Baseline, &d.Targets[0].Best
-		b.MeasuredUS, w.MeasuredUS, w.Kernels[0].MeasuredUS = 3120, 1305, 1305
+		b.MeasuredUS, w.MeasuredUS = 3120, 1305
 		for i, us := range []float64{1150, 190, 450, 1330} {
 			b.Kernels[i].MeasuredUS = us
 		}
@@ -81,10 +81,14 @@ func render(t testing.TB, d Data) string {
 
 func TestRender(t *testing.T) {
 	page := render(t, sample(t, true))
-	for _, want := range []string{"attention_decode", "online_softmax", "running maximum", "2.39×", "3.12 ms → 1.30 ms", "2⁻⁶⁴", "8f14e45fceea", "thread rescale", "S = 16384"} {
+	for _, want := range []string{"attention_decode", "online_softmax", "running maximum", "2.39×", "3.12 ms → 1.30 ms", "2⁻⁶⁴", "8f14e45fceea", "thread rescale", "S = 16384", "the set of its arguments"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page does not say %q", want)
 		}
+	}
+	// The time of the only kernel is that of the run.
+	if !strings.Contains(page, "<td>online_softmax</td><td>1.24 ms</td><td>1.30 ms</td>") {
+		t.Error("the winner's kernel has no measured time")
 	}
 	if n := strings.Count(page, `<svg class="graph" `); n != 1+2+4 {
 		t.Errorf("%d drawings; want the program, a kernel level and a block, and both with two threads", n)

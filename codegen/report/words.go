@@ -75,6 +75,13 @@ var stops = map[string]string{
 	"interrupted": "The search was interrupted: the best so far.",
 }
 
+// models says what a maximum was in the fields, which have no order of their own.
+var models = map[string]string{
+	"S": "A maximum counted as the set of its arguments (model S).",
+	"H": "A maximum chose by a random order (model H).",
+	"Q": "A value counted as smaller than another where their difference is a square (model Q).",
+}
+
 // verificationText is the record in plain words, a paragraph each.
 func verificationText(t *Target) []string {
 	v := t.Verification
