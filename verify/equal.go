@@ -507,7 +507,7 @@ func (c *check) compare(ev *evaluation) (*mismatch, error) {
 				idx[ax], r = r%a.shape[ax], r/a.shape[ax]
 			}
 			name := c.a.Outputs[i].Name
-			return &mismatch{Witness{name, idx, wa, wb}, fmt.Sprintf("output %s differs at %v", name, idx)}, nil
+			return &mismatch{w: Witness{name, idx, wa, wb}, what: fmt.Sprintf("output %s differs at %v", name, idx)}, nil
 		}
 		if defined == 0 {
 			return nil, &errUndecided{"output " + c.a.Outputs[i].Name + " is undefined everywhere in the program"}
