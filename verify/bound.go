@@ -98,7 +98,7 @@ func (c *check) bound(in *instance, st setting) (*bound, error) {
 	}
 	switch st.model {
 	case field.H:
-		b.cells = min(b.cells, 1/weakOrders(a.s.Compared()))
+		b.cells = min(b.cells, cellOfOrder(a.s.Compared()))
 	case field.Q:
 		b.cells = min(b.cells, math.Exp2(-float64(max(1, a.s.Compared()))))
 	}
@@ -395,19 +395,9 @@ func rational(p *field.Prime, residue uint64, limit int64) (num, den int64, ok b
 	return num, den, true
 }
 
-// weakOrders is the number of weak orders of n elements (Fubini numbers).
-func weakOrders(n int) float64 {
-	f := make([]float64, n+1)
-	f[0] = 1
-	for m := 1; m <= n; m++ {
-		binom := 1.0
-		for k := 1; k <= m; k++ {
-			binom = binom * float64(m-k+1) / float64(k)
-			f[m] += binom * f[m-k]
-		}
-	}
-	return f[n]
-}
+// cellOfOrder is the least probability of a weak order of n elements whose ranks are drawn from n
+// levels: strict orders have n^−n each, coarser ones more.
+func cellOfOrder(n int) float64 { return math.Pow(float64(max(n, 1)), -float64(max(n, 1))) }
 
 // signs accounts for square roots whose arguments depend on each other modulo squares: a draw that
 // makes them squares does not fix the sign of the root's rational factor (theory 3.4). The square

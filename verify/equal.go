@@ -153,13 +153,14 @@ func Equal(ctx context.Context, a, b *ugraph.Graph, opt Options) (*Result, error
 
 // check is one run of Equal.
 type check struct {
-	ctx  context.Context
-	a, b *ugraph.Graph
-	m    *matching
-	opt  Options
-	res  *Result
-	key  field.Key
-	env  ugraph.Env
+	ctx   context.Context
+	a, b  *ugraph.Graph
+	m     *matching
+	opt   Options
+	res   *Result
+	key   field.Key
+	env   ugraph.Env
+	comps int // components that the graphs' nested exponentials need; 0: not known yet
 }
 
 func (c *check) note(format string, args ...any) {
