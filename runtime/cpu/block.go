@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"fmt"
+	"unsafe"
 
 	"github.com/morgana-ml/morgana/ugraph"
 )
@@ -17,6 +18,7 @@ type output struct {
 	stacked []bool // the blocks' tiles lie one after another along the axis
 	loop    int
 	reduce  string
+	direct  bool
 	partial int // buffer of partial results where reduce combines blocks; -1
 	spread  []int
 }
@@ -45,7 +47,17 @@ type block struct {
 	packedUses   []int
 	steps        []step // of each node, for chains that run on demand
 	need         [numStorages]int
+
+	groups  [numPhases][][]int // nodes of a phase in the order of their steps; a chain's together
+	inChain []bool             // values that exist a piece at a time only
+	direct  []int              // output that a chain writes to the tensor itself, -1
+	outs    []bool             // values that a chain writes whole
 }
+
+// Phases in the order in which a block runs them.
+const numPhases = 3
+
+var phaseOrder = [numPhases]ugraph.Phase{ugraph.Before, ugraph.InLoop, ugraph.After}
 
 // definition returns the node that defines a value, nil for an input.
 func (b *block) definition(v int) *flatNode {
@@ -74,9 +86,10 @@ func compileBlock(g *ugraph.Graph, env ugraph.Env, argDims [][maxRank]int, const
 	n := len(f.types)
 	b := &block{name: g.Name, flat: f, blocks: 1, trips: 1, argDims: argDims, constArg: constArg,
 		values: make([]valueInfo, n), slot: make([]int, n), previousOf: make([]int, n), fusedInto: make([]bool, n),
-		fusedProduct: map[int]bool{}, packedUses: make([]int, n), steps: make([]step, len(f.nodes))}
+		fusedProduct: map[int]bool{}, packedUses: make([]int, n), steps: make([]step, len(f.nodes)),
+		inChain: make([]bool, n), outs: make([]bool, n), direct: make([]int, n)}
 	for i := range b.previousOf {
-		b.previousOf[i] = -1
+		b.previousOf[i], b.direct[i] = -1, -1
 	}
 	for _, d := range g.Grid {
 		c, err := d.Blocks().Eval(env)
@@ -145,24 +158,23 @@ func (b *block) compileSteps() error {
 		}
 		b.steps[i] = s
 	}
-	for i := range b.flat.nodes {
-		n := &b.flat.nodes[i]
-		if n.op == ugraph.OpIota || b.fusedProduct[i] || b.onlyPacked(i) {
-			continue
-		}
-		s := b.steps[i]
-		switch {
-		case n.op == ugraph.OpAccum:
-			if b.fusedInto[n.results[0]] {
-				s = b.steps[b.flat.def[n.args[0]]]
+	lists := [numPhases]*[]step{&b.before, &b.trip, &b.after}
+	for p, phase := range phaseOrder {
+		var nodes []int
+		for i := range b.flat.nodes {
+			if b.runsIn(&b.flat.nodes[i]) == phase {
+				nodes = append(nodes, i)
 			}
-			b.trip = append(b.trip, s)
-		case n.phase == ugraph.Before:
-			b.before = append(b.before, s)
-		case n.phase == ugraph.InLoop:
-			b.trip = append(b.trip, s)
-		default:
-			b.after = append(b.after, s)
+		}
+		b.groups[p] = b.group(nodes)
+		for _, g := range b.groups[p] {
+			s, err := b.groupStep(g)
+			if err != nil {
+				return fmt.Errorf("kernel %s: %w", b.name, err)
+			}
+			if s != nil {
+				*lists[p] = append(*lists[p], s)
+			}
 		}
 	}
 	for i, o := range b.flat.graph.Outputs {
@@ -171,6 +183,35 @@ func (b *block) compileSteps() error {
 		}
 	}
 	return nil
+}
+
+// runsIn is the phase in which a node is computed: an accumulator is updated in the loop.
+func (b *block) runsIn(n *flatNode) ugraph.Phase {
+	if n.op == ugraph.OpAccum {
+		return ugraph.InLoop
+	}
+	return n.phase
+}
+
+// groupStep is the step of a node or chain; nil for a node that has none.
+func (b *block) groupStep(g []int) (step, error) {
+	n := &b.flat.nodes[g[0]]
+	switch {
+	case b.chainable(n) && (len(g) > 1 || b.flat.uses[n.results[0]] == 1):
+		c, err := b.compileChain(g)
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range c.outs {
+			b.outs[v] = true
+		}
+		return func(w *worker) { w.runChain(b, c) }, nil
+	case n.op == ugraph.OpIota || b.fusedProduct[g[0]] || b.onlyPacked(g[0]):
+		return nil, nil
+	case n.op == ugraph.OpAccum && b.fusedInto[n.results[0]]:
+		return b.steps[b.flat.def[n.args[0]]], nil
+	}
+	return b.steps[g[0]], nil
 }
 
 // onlyPacked tells whether a load, or a cast of a load, is read only by products that read the packed
@@ -283,30 +324,22 @@ func (b *block) compileConst(n *flatNode) step {
 func (b *block) place() {
 	f := b.flat
 	n := len(f.nodes)
-	// Time: before nodes, then the trip's, then after; a node's time is its rank in that order.
+	// Time: before nodes, then the trip's, then after; the nodes of a chain have one time.
 	when := make([]int, n)
-	var order []int
-	tripStart, tripEnd := 0, 0
-	for _, p := range []ugraph.Phase{ugraph.Before, ugraph.InLoop, ugraph.After} {
-		if p == ugraph.InLoop {
-			tripStart = len(order)
+	tripStart, tripEnd, now := 0, 0, 0
+	for p, phase := range phaseOrder {
+		if phase == ugraph.InLoop {
+			tripStart = now
 		}
-		for i := range f.nodes {
-			m := &f.nodes[i]
-			q := m.phase
-			if m.op == ugraph.OpAccum {
-				q = ugraph.InLoop
+		for _, g := range b.groups[p] {
+			for _, i := range g {
+				when[i] = now
 			}
-			if q == p {
-				order = append(order, i)
-			}
+			now++
 		}
-		if p == ugraph.InLoop {
-			tripEnd = len(order)
+		if phase == ugraph.InLoop {
+			tripEnd = now
 		}
-	}
-	for t, i := range order {
-		when[i] = t
 	}
 	// parent is the value whose elements a view shares: it lives as long as the view.
 	parent := make([]int, len(f.types))
@@ -361,7 +394,7 @@ func (b *block) place() {
 	// In order of birth; accumulators at the trips' start.
 	births := make([]int, 0, len(f.types))
 	for v := range f.types {
-		if f.def[v] >= 0 && f.phases[v] != ugraph.Whole {
+		if f.def[v] >= 0 && f.phases[v] != ugraph.Whole && !b.inChain[v] {
 			births = append(births, v)
 		}
 	}
@@ -457,39 +490,48 @@ func (b *block) emptyTrip(w *worker) bool {
 	return false
 }
 
-// storeTile writes a block's tile of an output.
+// storeTile writes a block's tile of an output, unless a chain has written it in place.
 func (b *block) storeTile(w *worker, o *output) {
-	dst := &w.inst.bufs[o.buf]
+	if o.direct {
+		return
+	}
+	view, off := b.placeOf(w, o)
+	w.store(&w.tiles[o.value], &view, off)
+}
+
+// target points a value's tile at its place in an output.
+func (w *worker) target(v int, o *output) {
+	t := w.shape(v)
+	view, off := w.blk.placeOf(w, o)
+	t.str = view.str
+	if t.elements() > 0 {
+		t.f = unsafe.Slice((*float32)(view.ptr), view.size)[off:]
+	}
+}
+
+// placeOf is the tensor of an output and where the block's tile begins in it.
+func (b *block) placeOf(w *worker, o *output) (buffer, int) {
+	view := w.inst.bufs[o.buf]
 	off := 0
 	if o.partial >= 0 {
-		dst = &w.inst.bufs[o.partial]
+		view = w.inst.bufs[o.partial]
 		part := 0
 		for _, d := range o.spread {
 			part = part*b.grid[d] + w.coord[d]
 		}
-		off = part * dst.str[0]
-	}
-	str := dst.str
-	t := &w.tiles[o.value]
-	if o.partial >= 0 {
-		copy(str[:], dst.str[1:])
+		off = part * view.str[0]
+		copy(view.str[:], view.str[1:])
 	}
 	for d, a := range o.grid {
-		if a < 0 {
-			continue
-		}
-		if o.stacked[d] {
-			off += w.coord[d] * b.values[o.value].dims[a] * str[a]
-			continue
+		if a >= 0 && o.stacked[d] {
+			off += w.coord[d] * b.values[o.value].dims[a] * view.str[a]
 		}
 	}
 	for i := range b.values[o.value].cuts {
 		c := &b.values[o.value].cuts[i]
-		if c.axis < t.rank {
-			off += c.start(w.coord, w.trip) * str[c.axis]
+		if c.axis < b.values[o.value].rank {
+			off += c.start(w.coord, w.trip) * view.str[c.axis]
 		}
 	}
-	view := *dst
-	view.str = str
-	w.store(t, &view, off)
+	return view, off
 }

@@ -21,17 +21,17 @@ func (w *worker) run(k int, s []float32, off, n, step int) []float32 {
 }
 
 // unaryF32 computes dst = f(x) by runs.
-func (w *worker) unaryF32(dst, x *tile, f func(dst, x []float32)) {
+func (w *worker) unaryF32(dst, x *tile, f func(w *worker, dst, x []float32)) {
 	w.walk.start(dst.rank, &dst.dims, dst, x)
 	wk := &w.walk
 	for ok := !wk.done; ok; ok = wk.next() {
 		d := dst.f[wk.off[0] : wk.off[0]+wk.n]
 		if wk.step[1] == 0 {
-			f(d[:1], x.f[wk.off[1]:wk.off[1]+1])
+			f(w, d[:1], x.f[wk.off[1]:wk.off[1]+1])
 			kernel.Fill(d, d[0])
 			continue
 		}
-		f(d, w.run(0, x.f, wk.off[1], wk.n, wk.step[1]))
+		f(w, d, w.run(0, x.f, wk.off[1], wk.n, wk.step[1]))
 	}
 }
 
@@ -200,33 +200,48 @@ func (b *block) compileUnary(n *flatNode) (step, error) {
 	if !dt.IsFloat() {
 		return b.compileIntUnary(n)
 	}
+	if b.values[dst].kind == inF32 {
+		f, err := b.unaryRun(n)
+		if err != nil {
+			return nil, err
+		}
+		return func(w *worker) { w.unaryF32(w.own(dst), &w.tiles[x], f) }, nil
+	}
 	f64, err := float64Unary(n)
 	if err != nil {
 		return nil, err
 	}
-	if b.values[dst].kind == inF32 {
-		if n.op == ugraph.OpClamp {
-			lo := float32(n.attrs.Num("min", ugraph.Inf(-1)).Float64())
-			hi := float32(n.attrs.Num("max", ugraph.Inf(1)).Float64())
-			return func(w *worker) {
-				w.unaryF32(w.own(dst), &w.tiles[x], func(d, s []float32) {
-					kernel.BinaryScalar(kernel.Maximum, d, s, lo)
-					kernel.BinaryScalar(kernel.Minimum, d, d, hi)
-				})
-			}, nil
-		}
-		name := n.op.String()
-		if n.op == ugraph.OpGelu && n.attrs.Word("approximate", "none") == "tanh" {
-			name = "gelu_tanh"
-		}
-		if op, ok := kernel.UnaryOpByName(name); ok {
-			f := func(d, s []float32) { kernel.Unary(op, d, s) }
-			return func(w *worker) { w.unaryF32(w.own(dst), &w.tiles[x], f) }, nil
-		}
-		f := func(s float32) float32 { return float32(f64(float64(s))) }
-		return func(w *worker) { mapUnary(w, w.own(dst), &w.tiles[x], f) }, nil
-	}
 	return func(w *worker) { mapUnary(w, w.own(dst), &w.tiles[x], f64) }, nil
+}
+
+// unaryRun is a unary operator on float32 as a function of runs; dst may be x.
+func (b *block) unaryRun(n *flatNode) (func(w *worker, dst, x []float32), error) {
+	name := n.op.String()
+	switch {
+	case n.op == ugraph.OpCast:
+		return narrow(b.values[n.results[0]].dtype), nil
+	case n.op == ugraph.OpClamp:
+		lo := float32(n.attrs.Num("min", ugraph.Inf(-1)).Float64())
+		hi := float32(n.attrs.Num("max", ugraph.Inf(1)).Float64())
+		return func(_ *worker, d, s []float32) {
+			kernel.BinaryScalar(kernel.Maximum, d, s, lo)
+			kernel.BinaryScalar(kernel.Minimum, d, d, hi)
+		}, nil
+	case n.op == ugraph.OpGelu && n.attrs.Word("approximate", "none") == "tanh":
+		name = "gelu_tanh"
+	}
+	if op, ok := kernel.UnaryOpByName(name); ok {
+		return func(_ *worker, d, s []float32) { kernel.Unary(op, d, s) }, nil
+	}
+	f, err := float64Unary(n)
+	if err != nil {
+		return nil, err
+	}
+	return func(_ *worker, d, s []float32) {
+		for i, v := range s {
+			d[i] = float32(f(float64(v)))
+		}
+	}, nil
 }
 
 // compileIntUnary makes the step of a unary operator on integers or bool.
@@ -530,11 +545,11 @@ func saturate(t ugraph.DType, v int64) int64 {
 }
 
 // narrow rounds runs to a narrow float type and back, in pieces that fit the first-level cache.
-func narrow(t ugraph.DType) func(dst, x []float32) {
+func narrow(t ugraph.DType) func(w *worker, dst, x []float32) {
 	switch t {
 	case ugraph.F16:
-		return func(dst, x []float32) {
-			var bits [256]uint16
+		return func(w *worker, dst, x []float32) {
+			bits := &w.bits
 			for len(x) > 0 {
 				n := min(len(x), len(bits))
 				kernel.F32ToF16(bits[:n], x[:n])
@@ -543,8 +558,8 @@ func narrow(t ugraph.DType) func(dst, x []float32) {
 			}
 		}
 	case ugraph.BF16:
-		return func(dst, x []float32) {
-			var bits [256]uint16
+		return func(w *worker, dst, x []float32) {
+			bits := &w.bits
 			for len(x) > 0 {
 				n := min(len(x), len(bits))
 				kernel.F32ToBF16(bits[:n], x[:n])
@@ -553,7 +568,7 @@ func narrow(t ugraph.DType) func(dst, x []float32) {
 			}
 		}
 	}
-	return func(dst, x []float32) {
+	return func(_ *worker, dst, x []float32) {
 		for i, v := range x {
 			dst[i] = float32(t.Round(float64(v)))
 		}

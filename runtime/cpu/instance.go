@@ -126,6 +126,10 @@ func (in *instance) bindOutputs(b *block, n *ugraph.Node) error {
 			out.partial = len(in.bufs)
 			in.bufs = append(in.bufs, newBuffer(in.bufs[out.buf].dtype.Accumulator(), shape))
 		}
+		inLoop := b.flat.phases[v] == ugraph.InLoop
+		if b.outs[v] && b.flat.uses[v] == 1 && out.partial < 0 && in.bufs[out.buf].dtype == ugraph.F32 && inLoop == (out.loop >= 0) {
+			out.direct, b.direct[v] = true, i
+		}
 		b.outputs = append(b.outputs, out)
 	}
 	return nil

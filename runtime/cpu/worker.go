@@ -15,6 +15,8 @@ type worker struct {
 	trip  int
 	first bool // no trip has updated the accumulators yet
 	walk  walk
+	chain chainRow
+	bits  [256]uint16  // a piece of a row in a narrow type
 	row   [3][]float32 // scratch rows for runs with other steps than 0 and 1
 	gemm  []float32    // scratch of the matrix product
 	gathA []float32    // an operand of the matrix product copied without gaps

@@ -1,0 +1,563 @@
+package cpu
+
+import (
+	"math"
+
+	"github.com/morgana-ml/morgana/runtime/cpu/kernel"
+	"github.com/morgana-ml/morgana/ugraph"
+)
+
+const (
+	// chainRun is how many elements of a row a chain works on at once: each value of the chain that
+	// nobody else reads takes 4 KiB, so a few of them stay in the first-level cache.
+	chainRun = 1024
+	// maxChainTiles is the largest number of tiles that a chain reads and writes.
+	maxChainTiles = 12
+	// maxChainSums is the largest number of reductions in a chain.
+	maxChainSums = 4
+)
+
+// chain is float32 elementwise nodes with results of one shape, and reductions of theirs over the last
+// axis, computed together: a piece of a row passes through all of them while it is in cache.
+type chain struct {
+	ins   []int // values of other nodes
+	outs  []int // values of the chain that others read
+	ops   []chainOp
+	sums  []chainSum
+	slots int
+	of    int // a value with the chain's shape
+}
+
+// chainRef is an operand of a chain's node: a tile (ins, then outs) or, as ^slot, a piece in cache.
+type chainRef int
+
+type chainOp struct {
+	dst    chainRef
+	a, b   chainRef
+	unary  func(w *worker, dst, x []float32) // nil: binary
+	binary kernel.BinaryOp
+	expSub bool // exp(a - b)
+	sum    int  // of expSub: the reduction that takes the sum; -1
+}
+
+// chainSum is a reduction of a chain's value over the last axis.
+type chainSum struct {
+	value  int
+	of     chainRef
+	square bool // of the operand's squares
+	given  bool // an expSub computes it
+	mean   bool
+	init   float32
+	run    func(x []float32) float32
+	join   func(a, b float32) float32
+}
+
+// chainRow is where a worker keeps a chain's walk.
+type chainRow struct {
+	rank int
+	dims [maxRank]int
+	at   [maxRank]int
+	str  [maxChainTiles][maxRank]int
+	off  [maxChainTiles]int
+	step [maxChainTiles]int
+	mem  [maxChainTiles][]float32
+	acc  [maxChainSums]float32
+	buf  []float32
+}
+
+// chainable tells whether a node may be part of a chain.
+func (b *block) chainable(n *flatNode) bool {
+	if n.op.Info().Class != ugraph.Elementwise || len(n.results) != 1 || b.values[n.results[0]].kind != inF32 {
+		return false
+	}
+	for _, a := range n.args {
+		if b.values[a].kind != inF32 {
+			return false
+		}
+	}
+	switch n.op {
+	case ugraph.OpCast: // the others are views
+		return b.values[n.results[0]].dtype != ugraph.F32
+	case ugraph.OpWhere, ugraph.OpUniform:
+		return false
+	}
+	return len(n.args) <= 2
+}
+
+// chainReduces tells whether a node is a reduction over the last axis alone.
+func (b *block) chainReduces(n *flatNode) bool {
+	if n.op.Info().Class != ugraph.Reduction || b.values[n.args[0]].kind != inF32 {
+		return false
+	}
+	rank := b.values[n.args[0]].rank
+	axes, err := ugraph.ReduceAxes(n.attrs, rank)
+	return err == nil && len(axes) == 1 && axes[0] == rank-1
+}
+
+func (b *block) sameShape(u, v int) bool {
+	x, y := &b.values[u], &b.values[v]
+	if x.rank != y.rank || x.dims != y.dims || len(x.cuts) != len(y.cuts) {
+		return false
+	}
+	for i := range x.cuts {
+		if x.cuts[i] != y.cuts[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// group orders the nodes of a phase and joins chains: a list of lists, each of one node or a chain.
+// Loads come first, so that no chain waits for one; a node that follows a chain may join it where
+// everything it reads was there when the chain began.
+func (b *block) group(nodes []int) [][]int {
+	var order, rest []int
+	hoisted := map[int]bool{}
+	for _, i := range nodes {
+		n := &b.flat.nodes[i]
+		load := n.op == ugraph.OpLoad && b.flat.def[n.args[0]] < 0 ||
+			n.op == ugraph.OpCast && b.values[n.results[0]].dtype == ugraph.F32 && hoisted[n.args[0]]
+		if load {
+			hoisted[n.results[0]] = true
+			order = append(order, i)
+		} else {
+			rest = append(rest, i)
+		}
+	}
+	order = append(order, rest...)
+	var out [][]int
+	used := map[int]bool{}
+	for p, i := range order {
+		if used[i] {
+			continue
+		}
+		g := []int{i}
+		used[i] = true
+		if n := &b.flat.nodes[i]; b.chainable(n) {
+			g = b.joinChain(g, order[p+1:], used)
+		}
+		out = append(out, g)
+	}
+	return out
+}
+
+// joinChain adds the later nodes that may be computed together with the first.
+func (b *block) joinChain(g, later []int, used map[int]bool) []int {
+	first := b.flat.nodes[g[0]].results[0]
+	inside, pending := map[int]bool{first: true}, map[int]bool{}
+	for _, j := range later { // values that are not there yet
+		if !used[j] {
+			for _, r := range b.flat.nodes[j].results {
+				pending[r] = true
+			}
+		}
+	}
+	tiles := len(b.flat.nodes[g[0]].args) + 1
+	sums := 0
+	for _, j := range later {
+		n := &b.flat.nodes[j]
+		if used[j] {
+			continue
+		}
+		ok, extra := b.chainable(n) && b.sameShape(n.results[0], first), 1
+		if !ok && b.chainReduces(n) && inside[n.args[0]] && sums < maxChainSums {
+			ok, extra = true, 0
+			sums++
+		}
+		for _, a := range n.args {
+			ok = ok && (inside[a] || !pending[a])
+			if !inside[a] {
+				extra++
+			}
+		}
+		if !ok || tiles+extra > maxChainTiles {
+			continue
+		}
+		tiles += extra
+		g, used[j] = append(g, j), true
+		if n.op.Info().Class == ugraph.Elementwise { // a reduction is complete only after the chain
+			inside[n.results[0]] = true
+			delete(pending, n.results[0])
+		}
+	}
+	return g
+}
+
+// compileChain makes the step of a chain.
+func (b *block) compileChain(nodes []int) (*chain, error) {
+	c := &chain{of: b.flat.nodes[nodes[0]].results[0]}
+	inside := map[int]int{} // value -> uses inside
+	for _, i := range nodes {
+		if n := &b.flat.nodes[i]; n.op.Info().Class == ugraph.Elementwise {
+			inside[n.results[0]] = 0
+		}
+	}
+	last := map[int]int{} // value -> position of its last reader
+	for p, i := range nodes {
+		for _, a := range b.flat.nodes[i].args {
+			if _, ok := inside[a]; ok {
+				inside[a]++
+				last[a] = p
+			}
+		}
+	}
+	ref := map[int]chainRef{}
+	for _, i := range nodes {
+		for _, a := range b.flat.nodes[i].args {
+			if _, ok := inside[a]; !ok {
+				if _, ok := ref[a]; !ok {
+					ref[a] = chainRef(len(c.ins))
+					c.ins = append(c.ins, a)
+				}
+			}
+		}
+	}
+	private := func(v int) bool { n, ok := inside[v]; return ok && n == b.flat.uses[v] }
+	for _, i := range nodes {
+		if v := b.flat.nodes[i].results[0]; b.flat.nodes[i].op.Info().Class == ugraph.Elementwise && !private(v) {
+			ref[v] = chainRef(len(c.ins) + len(c.outs))
+			c.outs = append(c.outs, v)
+		}
+	}
+	// A difference or a square that one node alone reads is computed by that node.
+	folded := map[int]*flatNode{}
+	for _, i := range nodes {
+		n := &b.flat.nodes[i]
+		d := b.definition(n.args[0])
+		if d == nil || inside[n.args[0]] != 1 || !private(n.args[0]) {
+			continue
+		}
+		sum := n.op == ugraph.OpSum || n.op == ugraph.OpMean
+		if n.op == ugraph.OpExp && d.op == ugraph.OpSub || sum && d.op == ugraph.OpSquare {
+			folded[n.args[0]] = d
+			for _, a := range d.args {
+				if _, ok := inside[a]; ok {
+					last[a] = max(last[a], last[n.args[0]])
+				}
+			}
+		}
+	}
+	var free []chainRef
+	take := func() chainRef {
+		if n := len(free); n > 0 {
+			r := free[n-1]
+			free = free[:n-1]
+			return r
+		}
+		c.slots++
+		return ^chainRef(c.slots - 1)
+	}
+	release := func(p int, args []int) {
+		for _, a := range args {
+			if last[a] == p && private(a) {
+				if _, ok := folded[a]; !ok {
+					free = append(free, ref[a])
+					last[a] = -1
+				}
+			}
+		}
+	}
+	expOf := map[int]int{} // value -> op
+	for p, i := range nodes {
+		n := &b.flat.nodes[i]
+		v := n.results[0]
+		if n.op.Info().Class == ugraph.Reduction {
+			s := b.chainSumOf(n)
+			args := n.args
+			if d := folded[n.args[0]]; d != nil {
+				s.square, args = true, d.args
+				s.run = kernel.SumSquares
+			}
+			s.of = ref[args[0]]
+			if o, ok := expOf[n.args[0]]; ok && (n.op == ugraph.OpSum || n.op == ugraph.OpMean) && c.ops[o].sum < 0 {
+				c.ops[o].sum, s.given = len(c.sums), true
+			}
+			c.sums = append(c.sums, s)
+			release(p, args)
+			continue
+		}
+		if folded[v] != nil {
+			continue
+		}
+		op := chainOp{sum: -1}
+		args := n.args
+		if d := folded[n.args[0]]; d != nil {
+			op.expSub, args = true, d.args
+			expOf[v] = len(c.ops)
+		}
+		op.a = ref[args[0]]
+		if len(args) == 2 {
+			op.b = ref[args[1]]
+			if !op.expSub {
+				k, ok := kernel.BinaryOpByName(n.op.String())
+				if !ok {
+					return nil, unsupported(n.op)
+				}
+				op.binary = k
+			}
+		} else {
+			f, err := b.unaryRun(n)
+			if err != nil {
+				return nil, err
+			}
+			op.unary = f
+		}
+		release(p, args)
+		if private(v) {
+			ref[v] = take()
+		}
+		op.dst = ref[v]
+		c.ops = append(c.ops, op)
+	}
+	for v := range inside {
+		if private(v) {
+			b.inChain[v] = true
+		}
+	}
+	return c, nil
+}
+
+func (b *block) chainSumOf(n *flatNode) chainSum {
+	s := chainSum{value: n.results[0]}
+	switch n.op {
+	case ugraph.OpMax:
+		s.init, s.run, s.join = float32(math.Inf(-1)), kernel.Max, func(a, b float32) float32 { return max(a, b) }
+	case ugraph.OpMin:
+		s.init, s.run, s.join = float32(math.Inf(1)), kernel.Min, func(a, b float32) float32 { return min(a, b) }
+	default:
+		s.run, s.join = kernel.Sum, func(a, b float32) float32 { return a + b }
+		s.mean = n.op == ugraph.OpMean
+	}
+	return s
+}
+
+// startChain sets up the walk: all tiles of the chain over the result's extents, the innermost axis
+// (with others folded into it where all tiles pass evenly and nothing is reduced) as runs.
+func (w *worker) startChain(c *chain, t *tile) {
+	r := &w.chain
+	n := 0
+	for a := 0; a < t.rank; a++ {
+		if t.dims[a] == 1 && (len(c.sums) == 0 || a != t.rank-1) {
+			continue
+		}
+		r.dims[n], r.at[n] = t.dims[a], 0
+		for k := range c.ins {
+			u := &w.tiles[c.ins[k]]
+			r.str[k][n] = 0
+			if i := a - (t.rank - u.rank); i >= 0 && u.dims[i] != 1 {
+				r.str[k][n] = u.str[i]
+			}
+		}
+		for k, v := range c.outs {
+			r.str[len(c.ins)+k][n] = w.tiles[v].str[a]
+		}
+		n++
+	}
+	all := len(c.ins) + len(c.outs)
+	gaps := n == 0
+	for k := len(c.ins); k < all && !gaps; k++ {
+		gaps = r.str[k][n-1] != 1
+	}
+	if gaps { // a column of an output: runs of one element
+		r.dims[n], r.at[n] = 1, 0
+		for k := 0; k < all; k++ {
+			r.str[k][n] = 0
+			if k >= len(c.ins) {
+				r.str[k][n] = 1
+			}
+		}
+		n++
+	}
+	for len(c.sums) == 0 && n > 1 {
+		even := true
+		for k := 0; k < all; k++ {
+			even = even && r.str[k][n-2] == r.str[k][n-1]*r.dims[n-1]
+		}
+		if !even {
+			break
+		}
+		r.dims[n-2] *= r.dims[n-1]
+		for k := 0; k < all; k++ {
+			r.str[k][n-2] = r.str[k][n-1]
+		}
+		n--
+	}
+	r.rank = n - 1
+	for k := 0; k < all; k++ {
+		r.step[k], r.off[k] = r.str[k][n-1], 0
+		if k < len(c.ins) {
+			r.mem[k] = w.tiles[c.ins[k]].f
+		} else {
+			r.mem[k] = w.tiles[c.outs[k-len(c.ins)]].f
+		}
+	}
+}
+
+// runChain computes a chain for the block and trip of the worker.
+func (w *worker) runChain(b *block, c *chain) {
+	t := w.shape(c.of)
+	shape := tile{rank: t.rank, dims: t.dims}
+	for _, v := range c.outs {
+		if o := b.direct[v]; o >= 0 {
+			w.target(v, &b.outputs[o])
+		} else {
+			w.own(v)
+		}
+	}
+	for i := range c.sums {
+		w.own(c.sums[i].value)
+	}
+	if shape.elements() == 0 {
+		for i := range c.sums {
+			s := &w.tiles[c.sums[i].value]
+			kernel.Fill(s.f[:s.elements()], c.sums[i].init)
+		}
+		return
+	}
+	w.startChain(c, &shape)
+	r := &w.chain
+	scratch(&r.buf, (c.slots+2)*chainRun)
+	length := r.dims[r.rank]
+	all := len(c.ins) + len(c.outs)
+	for row := 0; ; row++ {
+		for at := 0; at < length; at += chainRun {
+			w.chainPiece(c, at, min(chainRun, length-at))
+		}
+		for i := range c.sums {
+			s := &c.sums[i]
+			v := r.acc[i]
+			if s.mean {
+				v *= float32(1 / float64(length))
+			}
+			w.tiles[s.value].f[row] = v
+		}
+		a := r.rank - 1
+		for ; a >= 0; a-- {
+			r.at[a]++
+			for k := 0; k < all; k++ {
+				r.off[k] += r.str[k][a]
+			}
+			if r.at[a] < r.dims[a] {
+				break
+			}
+			for k := 0; k < all; k++ {
+				r.off[k] -= r.str[k][a] * r.dims[a]
+			}
+			r.at[a] = 0
+		}
+		if a < 0 {
+			return
+		}
+	}
+}
+
+// piece is the elements at … at+n−1 of a row of an operand, and whether they are one number.
+func (w *worker) piece(ref chainRef, spare, slots, at, n int) ([]float32, bool) {
+	r := &w.chain
+	if ref < 0 {
+		s := int(^ref) * chainRun
+		return r.buf[s : s+n], false
+	}
+	off := r.off[ref] + at*r.step[ref]
+	switch r.step[ref] {
+	case 1:
+		return r.mem[ref][off : off+n], false
+	case 0:
+		return r.mem[ref][off : off+1], true
+	}
+	s := (slots + spare) * chainRun
+	copyRun(r.buf[s:s+n], r.mem[ref][off:], n, 1, r.step[ref])
+	return r.buf[s : s+n], false
+}
+
+// chainPiece passes a piece of a row through a chain.
+func (w *worker) chainPiece(c *chain, at, n int) {
+	r := &w.chain
+	for i := range c.ops {
+		op := &c.ops[i]
+		d, _ := w.piece(op.dst, 0, c.slots, at, n)
+		x, one := w.piece(op.a, 0, c.slots, at, n)
+		if op.unary != nil {
+			if one {
+				op.unary(w, d[:1], x)
+				kernel.Fill(d, d[0])
+			} else {
+				op.unary(w, d, x)
+			}
+			continue
+		}
+		y, other := w.piece(op.b, 1, c.slots, at, n)
+		if op.expSub {
+			w.expSub(op, d, x, y, one, other, at == 0)
+			continue
+		}
+		binaryPiece(op.binary, d, x, y, one, other)
+	}
+	for i := range c.sums {
+		s := &c.sums[i]
+		if s.given {
+			continue
+		}
+		x, one := w.piece(s.of, 0, c.slots, at, n)
+		if one {
+			v := x[0]
+			x = r.buf[c.slots*chainRun:][:n]
+			kernel.Fill(x, v)
+		}
+		r.add(i, s, s.run(x), at == 0)
+	}
+}
+
+func (r *chainRow) add(i int, s *chainSum, v float32, first bool) {
+	if first {
+		r.acc[i] = v
+	} else {
+		r.acc[i] = s.join(r.acc[i], v)
+	}
+}
+
+// expSub computes d = exp(x - y), and its sum where a reduction takes it.
+func (w *worker) expSub(op *chainOp, d, x, y []float32, one, other, first bool) {
+	var sum float32
+	if other && !one {
+		sum = kernel.ExpSum(d, x, y[0])
+	} else {
+		binaryPiece(kernel.Sub, d, x, y, one, other)
+		kernel.Unary(kernel.Exp, d, d)
+		if op.sum >= 0 {
+			sum = kernel.Sum(d)
+		}
+	}
+	if op.sum >= 0 {
+		if first {
+			w.chain.acc[op.sum] = sum
+		} else {
+			w.chain.acc[op.sum] += sum
+		}
+	}
+}
+
+// binaryPiece computes d = op(x, y), where x and y may be one number each.
+func binaryPiece(op kernel.BinaryOp, d, x, y []float32, one, other bool) {
+	switch {
+	case one && other:
+		kernel.Fill(d, binaryOne(op, x[0], y[0]))
+	case one:
+		kernel.ScalarBinary(op, d, x[0], y)
+	case other && op == kernel.Div:
+		divide(d, x, y[0])
+	case other:
+		kernel.BinaryScalar(op, d, x, y[0])
+	default:
+		kernel.Binary(op, d, x, y)
+	}
+}
+
+// divide computes d = x / s: by the reciprocal where that and s are normal numbers.
+func divide(d, x []float32, s float32) {
+	if a := max(s, -s); a > 0x1p-120 && a < 0x1p120 {
+		kernel.Scale(d, x, 1/s)
+		return
+	}
+	kernel.BinaryScalar(kernel.Div, d, x, s)
+}
