@@ -136,13 +136,12 @@ func Generate(b *bundle.Bundle, pkg string) (map[string][]byte, error) {
 	return map[string][]byte{FileName: buf.Bytes()}, nil
 }
 
-// embedded lists the files of the bundle's folder as go:embed patterns. All of them: a bundle with a
-// file missing does not load.
+// embedded lists the files of the bundle's folder as go:embed patterns: all that its manifest will list,
+// since a bundle with a file missing does not load, and not timing.json, which nothing needs.
 func embedded(b *bundle.Bundle) []string {
 	names := []string{"manifest.json", "program.ug", "ugraph.ug", "kernels", FileName}
 	for name, has := range map[string]bool{
-		"verification.json": b.Verification != nil, "search.json": b.Search != nil,
-		"timing.json": b.Timing != nil, "report.html": b.Report != nil,
+		"verification.json": b.Verification != nil, "search.json": b.Search != nil, "report.html": b.Report != nil,
 	} {
 		if has {
 			names = append(names, name)

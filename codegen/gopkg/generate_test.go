@@ -112,7 +112,7 @@ func TestGeneratedPackage(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := &bundle.Bundle{Program: gs[0], Targets: []bundle.Target{{Name: "cpu:generic", Graph: gs[1]}},
-		Verification: []byte(`{}`), Report: []byte("<!doctype html>")}
+		Verification: []byte(`{}`), Timing: []byte(`{}`), Report: []byte("<!doctype html>")}
 	if b.GoFiles, err = Generate(b, "mixed"); err != nil {
 		t.Fatal(err)
 	}
