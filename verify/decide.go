@@ -263,8 +263,3 @@ func (c *check) tryWay(r reading, w way) (*mismatch, error) {
 	c.record(s, in, w, r, b, over, ev)
 	return nil, nil
 }
-
-// integerRange is the range of values that an integer or boolean input is drawn from.
-func (c *check) integerRange(in *instance, i int) (lo, hi int64) {
-	return 0, 2
-}

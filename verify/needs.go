@@ -288,6 +288,22 @@ func (c *check) needs(s *sizing) (need map[int]int, over []int, single map[int]b
 			over = append(over, a)
 		}
 	}
+	// Positions are compared with each other and with constants: the instance must reach beyond
+	// every constant that the real size reaches beyond.
+	if len(s.iota) > 0 {
+		far := max(integerConstants(c.a), integerConstants(c.b))
+		for i := range s.iota {
+			a := axisOf(i)
+			n := max(need[a], 4)
+			if far < maxOffset {
+				n = max(n, far+3)
+			} else {
+				n = maxOffset
+				over = append(over, a)
+			}
+			need[a] = n
+		}
+	}
 	// A grid dimension that cuts no reduced axis: an output entry sees one block of it.
 	single = map[int]bool{}
 	for _, g := range s.order {
@@ -304,4 +320,23 @@ func (c *check) needs(s *sizing) (need map[int]int, over []int, single map[int]b
 		}
 	}
 	return need, over, single
+}
+
+// maxOffset bounds the integer constants beside positions that an instance is enlarged for.
+const maxOffset = 2048
+
+// integerConstants is the largest absolute value of the integer literals of a graph.
+func integerConstants(g *ugraph.Graph) int {
+	far := 0
+	for i := range g.Nodes {
+		n := &g.Nodes[i]
+		if n.Body != nil {
+			far = max(far, integerConstants(n.Body))
+		}
+		if n.Op == ugraph.OpConst && g.Value(n.Results[0]).DType.IsInt() {
+			v, _ := n.Attrs.Num("value", ugraph.Int(0)).IsInt()
+			far = max(far, int(min(max(v, -v), maxOffset)))
+		}
+	}
+	return far
 }
