@@ -23,6 +23,9 @@ func (s *state) verifyAll(ctx context.Context, cands []candidate) []*Choice {
 	if !s.opt.Measure || s.m == nil {
 		want, size = 1, 2
 	}
+	judge := sync.OnceValues(func() (*stability.Judge, error) {
+		return stability.New(s.r.Program, stability.Options{Seed: s.opt.Seed})
+	})
 	for at := 0; at < len(cands) && len(passed) < want && ctx.Err() == nil; at += size {
 		batch := cands[at:min(at+size, len(cands))]
 		results := make([]*Choice, len(batch))
@@ -32,7 +35,7 @@ func (s *state) verifyAll(ctx context.Context, cands []candidate) []*Choice {
 		var mu sync.Mutex
 		for i := range batch {
 			g.Go(func() error {
-				c, reason := s.verifyOne(ctx, batch[i])
+				c, reason := s.verifyOne(ctx, batch[i], judge)
 				mu.Lock()
 				defer mu.Unlock()
 				results[i], reasons[i] = c, reason
@@ -63,7 +66,7 @@ func (s *state) verifyAll(ctx context.Context, cands []candidate) []*Choice {
 }
 
 // verifyOne checks a candidate: equal to the program, no less stable, lowered, equal again, executed.
-func (s *state) verifyOne(ctx context.Context, c candidate) (*Choice, string) {
+func (s *state) verifyOne(ctx context.Context, c candidate, judge func() (*stability.Judge, error)) (*Choice, string) {
 	opt := verify.Options{ErrorLog2: s.opt.ErrorLog2, Seed: s.opt.Seed, Candidates: s.opt.Top + 8}
 	out := &Choice{Graph: c.graph, Lowered: c.graph, PredictedUS: c.predictedUS, Derivation: c.derivation}
 	eq, err := verify.Equal(ctx, s.r.Program, c.graph, opt)
@@ -73,7 +76,11 @@ func (s *state) verifyOne(ctx context.Context, c candidate) (*Choice, string) {
 	if !eq.Equal {
 		return nil, "not equal: " + eq.Reason
 	}
-	st, err := stability.Check(ctx, s.r.Program, c.graph, stability.Options{Seed: s.opt.Seed})
+	j, err := judge()
+	if err != nil {
+		return nil, err.Error()
+	}
+	st, err := j.Check(ctx, c.graph)
 	if err != nil {
 		return nil, err.Error()
 	}

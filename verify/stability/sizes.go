@@ -15,22 +15,20 @@ type goal struct {
 	folded     int64 // axes that are summed, averaged or searched for an extreme by themselves
 	contracted int64 // axes that only matmuls sum over
 	last       int64 // the outputs' last axis, where nothing sums over it
-	rows       int64 // rows of an output; short programs get longer ones
 }
 
 var goals = []goal{
-	{512, 256, 16, 128},
-	{512, 256, 8, 128},
-	{512, 128, 8, 128},
-	{512, 64, 8, 128},
-	{512, 32, 8, 128},
-	{512, 32, 4, 64},
-	{256, 16, 4, 64},
-	{256, 16, 4, 32},
+	{512, 256, 16},
+	{512, 256, 8},
+	{512, 128, 8},
+	{512, 64, 8},
+	{512, 32, 8},
+	{256, 32, 8},
+	{256, 16, 4},
 }
 
 const (
-	runBudget  = 4e6   // ns for a run at small sizes
+	runBudget  = 5e6   // ns for a run at small sizes
 	fullBudget = 150e6 // ns for a run at the program's own sizes
 	symbolSize = 512   // for a symbol that is no axis by itself
 	mostBlocks = 4     // of a grid dimension
@@ -101,7 +99,7 @@ func smallLayout(g *ugraph.Graph, axes *shrink.Axes, want goal) layout {
 			sizes[i] = min(full, want.last)
 		}
 	}
-	growRows(g, axes, classes, sizes, rows, want.rows)
+	growRows(g, axes, classes, sizes, rows)
 	p := axes.Plan(sizes)
 	p.Env = env
 	p.Tile = tileOf
@@ -127,7 +125,7 @@ func smallLayout(g *ugraph.Graph, axes *shrink.Axes, want goal) layout {
 
 // growRows makes the axes of rows longer until every output has enough of them: first those that the
 // fewest inputs have, within their extents; then the longest beyond.
-func growRows(g *ugraph.Graph, axes *shrink.Axes, classes []shrink.Class, sizes []int64, rows []int, want int64) {
+func growRows(g *ugraph.Graph, axes *shrink.Axes, classes []shrink.Class, sizes []int64, rows []int) {
 	uses := make([]int, len(classes))
 	for i, in := range g.Inputs {
 		for k := range g.Values[in.Value].Shape {
@@ -149,7 +147,7 @@ func growRows(g *ugraph.Graph, axes *shrink.Axes, classes []shrink.Class, sizes 
 	}
 	for _, beyond := range []bool{false, true} {
 		for _, c := range rows {
-			for have < want && (beyond || sizes[c]*2 <= full(c)) {
+			for have < wantRows && (beyond || sizes[c]*2 <= full(c)) {
 				sizes[c] *= 2
 				have *= 2
 			}
