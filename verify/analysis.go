@@ -12,15 +12,16 @@ type dual struct {
 	v              field.Value
 	nx, dx, nz, dz int32
 	nu, du         int32
-	d              int32 // derivative vector: offset into the arena, 0 for the zero vector
+	d              int32 // derivative vector: its number, 0 for the zero vector
 }
 
 // analysis evaluates graphs over duals. It lists the arguments of all exponentials.
 type analysis struct {
 	fieldAlgebra
-	comp  int // the component of exponents
-	k     int // directions
-	arena []uint64
+	comp  int              // the component of exponents
+	k     int              // directions
+	vecs  [][]uint64       // derivative vectors by number; 0 is the zero vector
+	free  []uint64         // the rest of the current chunk
 	args  []dual           // distinct arguments of exponentials
 	seen  map[uint64]bool  // their keys
 	fresh map[uint64]int32 // derivative vectors of opaque values and maxima
@@ -33,22 +34,26 @@ type analysis struct {
 
 func newAnalysis(s *field.Space, comp, k, block int, dir field.Key) *analysis {
 	a := &analysis{fieldAlgebra: fieldAlgebra{s}, comp: comp, k: k, block: block, dir: dir, seen: map[uint64]bool{}, hashed: map[uint64]bool{}, fresh: map[uint64]int32{}}
-	a.arena = make([]uint64, k, 1<<16)
+	a.vecs = [][]uint64{make([]uint64, k)}
 	return a
 }
 
-func (a *analysis) vec(i int32) []uint64 { return a.arena[i : int(i)+a.k] }
+func (a *analysis) vec(i int32) []uint64 { return a.vecs[i] }
+
+// maxDerivatives bounds the words of derivatives of one analysis.
+const maxDerivatives = 1 << 26
 
 func (a *analysis) alloc() int32 {
-	n := len(a.arena)
-	if n > 1<<26 {
+	if len(a.vecs)*a.k > maxDerivatives {
 		a.over = true
 		return 0
 	}
-	for range a.k {
-		a.arena = append(a.arena, 0)
+	if len(a.free) < a.k {
+		a.free = make([]uint64, max(1<<14, a.k))
 	}
-	return int32(n)
+	a.vecs = append(a.vecs, a.free[:a.k:a.k])
+	a.free = a.free[a.k:]
+	return int32(len(a.vecs) - 1)
 }
 
 // combine is x·du + y·dv in the component of exponents.
@@ -96,8 +101,9 @@ func (a *analysis) variable(v field.Value, key uint64, isBlock bool) dual {
 	if x.d != 0 {
 		p := a.s.Prime(a.comp)
 		o := a.vec(x.d)
+		a.dir.Fill(key, o)
 		for i := range o {
-			o[i] = a.dir.Word(key, uint64(i)) % p.P
+			o[i] %= p.P
 		}
 	}
 	a.fresh[key] = x.d

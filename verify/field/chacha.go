@@ -84,6 +84,17 @@ func (k *Key) Word(a, b uint64) uint64 {
 	return uint64(w[0]) | uint64(w[1])<<32
 }
 
+// Fill writes pseudo-random words with input a, eight to a block.
+func (k *Key) Fill(a uint64, out []uint64) {
+	var w [16]uint32
+	for i := range out {
+		if i%8 == 0 {
+			k.block(a, uint64(i), &w)
+		}
+		out[i] = uint64(w[i%8*2]) | uint64(w[i%8*2+1])<<32
+	}
+}
+
 // residues draws one uniform residue for each of the first n components from input (a, b), by
 // rejection. The residues are used as Montgomery forms, which are uniform exactly when they are.
 func (k *Key) residues(c *Chain, n int, a, b uint64, out *[MaxComponents]uint64) {

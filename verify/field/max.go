@@ -25,6 +25,7 @@ func (s *Space) Max(vs ...Value) Value {
 	if len(live) == 0 {
 		return Infinity(-1)
 	}
+	live = greatestNumber(live)
 	switch s.Model {
 	case H:
 		best := live[0]
@@ -79,6 +80,24 @@ func (s *Space) Max(vs ...Value) Value {
 	}
 	s.sets[s.key(&v)] = keys
 	return v
+}
+
+// greatestNumber drops all numbers but the greatest.
+func greatestNumber(live []Value) []Value {
+	best := -1
+	out := live[:0]
+	for _, v := range live {
+		switch {
+		case !v.Number:
+			out = append(out, v)
+		case best < 0:
+			best = len(out)
+			out = append(out, v)
+		case v.N > out[best].N:
+			out[best] = v
+		}
+	}
+	return out
 }
 
 // infiniteMax is a maximum in which +∞ occurs.
@@ -150,6 +169,11 @@ func (s *Space) Cmp(a, b Value) (c int, ok bool) {
 		return level(a) - level(b), true
 	case a.Same(b):
 		return 0, true
+	case a.Number && b.Number:
+		if a.N < b.N {
+			return -1, true
+		}
+		return 1, true
 	}
 	if s.Model == S {
 		if a.Kind == Ord && b.Kind == Ord {

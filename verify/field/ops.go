@@ -20,6 +20,9 @@ func (s *Space) Add(a, b Value) Value {
 	case a.Sign == 0 && a.zero():
 		v.Sign = b.Sign
 	}
+	if a.Number && b.Number {
+		v.number(int64(a.N) + int64(b.N))
+	}
 	return v
 }
 
@@ -77,6 +80,11 @@ func (s *Space) Neg(a Value) Value {
 		a.C[i] = s.Chain.Pr[i].Neg(a.C[i])
 	}
 	a.Sign = -a.Sign
+	if a.Number {
+		n := -int64(a.N)
+		a.Number = false
+		a.number(n)
+	}
 	return a
 }
 
@@ -100,6 +108,9 @@ func (s *Space) Sub(a, b Value) Value {
 	case a.Sign == 0 && a.zero():
 		v.Sign = -b.Sign
 	}
+	if a.Number && b.Number {
+		v.number(int64(a.N) - int64(b.N))
+	}
 	return v
 }
 
@@ -110,6 +121,12 @@ func (s *Space) mulResidues(a, b Value) Value {
 	}
 	for i := range s.N {
 		v.C[i] = s.Chain.Pr[i].Mul(a.C[i], b.C[i])
+	}
+	switch {
+	case a.Number && b.Number:
+		v.number(int64(a.N) * int64(b.N))
+	case a.Number && a.N == 0, b.Number && b.N == 0:
+		v.number(0)
 	}
 	return v
 }
@@ -288,7 +305,7 @@ func (s *Space) Log(a Value) Value {
 		}
 	}
 	s.Applications++
-	a.Kind, a.Sign = LogOf, 0
+	a.Kind, a.Sign, a.Number = LogOf, 0, false
 	return a
 }
 

@@ -99,6 +99,9 @@ func (s *Space) Lit(r *big.Rat) Value {
 			return s.fail(&Unsupported{"the denominator of a literal is a multiple of the field's characteristic"})
 		}
 	}
+	if r.IsInt() && r.Num().IsInt64() {
+		v.number(r.Num().Int64())
+	}
 	return v
 }
 
@@ -134,6 +137,7 @@ func (s *Space) Int(n int64) Value {
 	case n < 0:
 		v.Sign = -1
 	}
+	v.number(n)
 	return v
 }
 

@@ -22,6 +22,17 @@ type Value struct {
 	Mask uint8
 	Kind Kind
 	Sign int8
+	// Number tells that the value is the integer N for every input: a literal, or computed from
+	// literals alone. Numbers are ordered in every model.
+	Number bool
+	N      int32
+}
+
+// number marks a value as the integer n, where that fits.
+func (v *Value) number(n int64) {
+	if n == int64(int32(n)) {
+		v.Number, v.N = true, int32(n)
+	}
 }
 
 // IsTag tells whether v is −∞, +∞ or undefined.
