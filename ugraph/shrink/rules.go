@@ -119,7 +119,7 @@ func (c *copier) along(n *ugraph.Node, args [][]Axis) ([][]Axis, ugraph.Attrs, e
 		return [][]Axis{x}, n.Attrs, nil
 	}
 	for _, y := range args {
-		if from, to := y[axis].extents(); from != to {
+		if from, to := y[axis].extents(); from != to && !(n.Op == ugraph.OpSlice && within(n.Attrs, to)) {
 			return nil, nil, fmt.Errorf("axis %d of extent %s must keep it", axis, from)
 		}
 	}
@@ -130,6 +130,13 @@ func (c *copier) along(n *ugraph.Node, args [][]Axis) ([][]Axis, ugraph.Attrs, e
 		out[i][axis] = single(d, d)
 	}
 	return out, n.Attrs, nil
+}
+
+// within tells whether a slice counts from the front and ends inside an axis of that extent.
+func within(attrs ugraph.Attrs, extent ugraph.Dim) bool {
+	n, ok := extent.Const()
+	start, end := attrs.Int("start", 0), attrs.Int("end", -1)
+	return ok && 0 <= start && start < end && end <= n
 }
 
 // align takes each axis of a result from the operand that has it, as broadcasting does.

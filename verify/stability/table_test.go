@@ -123,10 +123,18 @@ func parse(t testing.TB, src, dt string) *ugraph.Graph {
 
 // runTable judges each pair in each element type and prints the ratios.
 func runTable(t *testing.T, pairs []pair, seed uint64) (accepted, rejected []string) {
+	judges := map[string]*Judge{}
 	for _, p := range pairs {
 		for _, dt := range strings.Fields(all) {
 			a, b := parse(t, p.program, dt), parse(t, p.candidate, dt)
-			s, err := Check(context.Background(), a, b, Options{Seed: seed})
+			key := p.program + dt
+			if judges[key] == nil {
+				var err error
+				if judges[key], err = New(a, Options{Seed: seed}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s, err := judges[key].Check(context.Background(), b)
 			if err != nil {
 				t.Errorf("%s, %s: %v", p.name, dt, err)
 				continue
