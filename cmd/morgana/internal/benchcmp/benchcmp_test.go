@@ -40,7 +40,7 @@ func sample(seed uint64, kernels, count int, slow float64) []byte {
 		}
 	}
 	var b bytes.Buffer
-	if err := Write(&b, []Config{{"goos", "linux"}, {"cpu", "Test CPU"}}, lines); err != nil {
+	if err := NewWriter(&b, Config{"goos", "linux"}, Config{"cpu", "Test CPU"}).Write(lines...); err != nil {
 		panic(err)
 	}
 	return b.Bytes()
@@ -68,7 +68,7 @@ func recorded(t *testing.T, name string, data []byte) []byte {
 func TestSlowdownIsARegression(t *testing.T) {
 	baseline := recorded(t, "baseline.txt", sample(1, 4, 10, 1))
 	current := recorded(t, "slower.txt", sample(2, 4, 10, 1.1))
-	report, err := Compare(baseline, current, 0.97)
+	report, err := Compare("old.txt", baseline, current, 0.97)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func TestSlowdownIsARegression(t *testing.T) {
 func TestTwentyNullPairs(t *testing.T) {
 	baseline := recorded(t, "null_baseline.txt", sample(3, 20, 10, 1))
 	current := recorded(t, "null_current.txt", sample(4, 20, 10, 1))
-	report, err := Compare(baseline, current, 1)
+	report, err := Compare("old.txt", baseline, current, 1)
 	if err != nil || report.Regressed() || len(report.Rows) != 20 || len(report.Warnings) > 0 {
 		t.Errorf("%v\n%v", err, report)
 	}
@@ -101,7 +101,7 @@ func TestFalseAlarms(t *testing.T) {
 	const trials = 400
 	alarms, missed := 0, 0
 	for seed := range uint64(trials) {
-		report, err := Compare(sample(2*seed+10, 4, 8, 1), sample(2*seed+11, 4, 8, 1), 1)
+		report, err := Compare("old.txt", sample(2*seed+10, 4, 8, 1), sample(2*seed+11, 4, 8, 1), 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -121,11 +121,11 @@ func TestFalseAlarms(t *testing.T) {
 }
 
 func TestTooFewSamplesConcludeNothing(t *testing.T) {
-	report, err := Compare(sample(1, 1, 3, 1), sample(2, 1, 3, 4), 0.9)
+	report, err := Compare("old.txt", sample(1, 1, 3, 1), sample(2, 1, 3, 4), 0.9)
 	if err != nil || report.Regressed() || len(report.Warnings) != 1 || !strings.Contains(report.Warnings[0], "--count 4") {
 		t.Errorf("%v\n%v", err, report)
 	}
-	report, err = Compare(sample(1, 1, 4, 1), sample(2, 1, 4, 4), 0.9)
+	report, err = Compare("old.txt", sample(1, 1, 4, 1), sample(2, 1, 4, 4), 0.9)
 	if err != nil || !report.Regressed() {
 		t.Errorf("four samples, said to be enough, show no slowdown by 4: %v\n%v", err, report)
 	}
@@ -134,15 +134,15 @@ func TestTooFewSamplesConcludeNothing(t *testing.T) {
 func TestMissingAndForeign(t *testing.T) {
 	one, two := sample(1, 1, 8, 1), sample(2, 2, 8, 1)
 	var missing *MissingError
-	if _, err := Compare(one, two, 0.9); !errors.As(err, &missing) || missing.Names[0] != "Run/kernel01/cpu-2" {
+	if _, err := Compare("old.txt", one, two, 0.9); !errors.As(err, &missing) || missing.Names[0] != "Run/kernel01/cpu-2" {
 		t.Error(err)
 	}
-	report, err := Compare(two, bytes.Replace(one, []byte("Test CPU"), []byte("Other CPU"), 1), 0.9)
+	report, err := Compare("old.txt", two, bytes.Replace(one, []byte("Test CPU"), []byte("Other CPU"), 1), 0.9)
 	if err != nil || len(report.Warnings) != 2 {
 		t.Errorf("%v\n%v", err, report)
 	}
-	for _, bad := range []float64{0, -1, math.NaN(), math.Inf(1)} {
-		if _, err := Compare(one, one, bad); err == nil {
+	for _, bad := range []float64{-1, math.NaN(), math.Inf(1)} {
+		if _, err := Compare("old.txt", one, one, bad); err == nil {
 			t.Errorf("fail below %v is no error", bad)
 		}
 	}
@@ -155,24 +155,25 @@ func TestMalformed(t *testing.T) {
 		{"binary", "\x7fELF\x00\x01\xff\n\x00", "no benchmark lines"},
 		{"probes only", "BenchmarkProbe-2 1 5 ns/op\n", "no benchmark lines of kernels"},
 		{"no probe", "BenchmarkRun/a-2 1 5 ns/op\n", "no BenchmarkProbe line"},
-		{"no iterations", "ok\nBenchmarkRun/a-2 x 5 ns/op\n", "baseline:2: \"x\" is no iteration count"},
-		{"no number", "BenchmarkRun/a-2 1 fast ns/op\n", "baseline:1: \"fast\" is no measurement"},
-		{"cut off", "BenchmarkProbe-2 1 5 ns/op\nBenchmarkRun/a-2 1 5", "baseline:2: a benchmark line has"},
+		{"no iterations", "ok\nBenchmarkRun/a-2 x 5 ns/op\n", "old.txt:2: parsing iteration count"},
+		{"no number", "BenchmarkRun/a-2 1 fast ns/op\n", "old.txt:1: parsing measurement"},
+		{"cut off", "BenchmarkProbe-2 1 5 ns/op\nBenchmarkRun/a-2 1 5", "old.txt:2: missing units"},
+		{"a line without end", "BenchmarkRun/a-2 1 5 " + strings.Repeat("x", 1<<17), "old.txt:0: bufio.Scanner: token too long"},
 		{"other unit", "BenchmarkRun/a-2 1 5 MB/s\n", "has no ns/op"},
 		{"zero", "BenchmarkRun/a-2 1 0 ns/op\n", "no time"},
 		{"NaN", "BenchmarkRun/a-2 1 NaN ns/op\n", "no time"},
 		{"infinite", "BenchmarkRun/a-2 1 +Inf ns/op\n", "no time"},
 	} {
-		if _, err := Compare([]byte(c.data), good, 0.9); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := Compare("old.txt", []byte(c.data), good, 0.9); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want %q", c.name, err, c.want)
 		}
 	}
-	if _, err := Compare(good, []byte("x"), 0.9); err == nil || !strings.HasPrefix(err.Error(), "current run") {
+	if _, err := Compare("old.txt", good, []byte("x"), 0.9); err == nil || !strings.HasPrefix(err.Error(), "current run") {
 		t.Error(err)
 	}
 	// A name alone is what go test -v prints before the line itself.
 	chatty := bytes.Replace(good, []byte("BenchmarkProbe"), []byte("BenchmarkProbe-2\nPASS\nBenchmarkProbe"), 1)
-	if _, err := Compare(chatty, good, 0.9); err != nil {
+	if _, err := Compare("old.txt", chatty, good, 0.9); err != nil {
 		t.Error(err)
 	}
 }
@@ -186,44 +187,27 @@ func TestWriteRefusesWhatTheFormatCannotHold(t *testing.T) {
 		{[]Config{{"two words", "x"}}, nil},
 		{[]Config{{"a:b", "x"}}, nil},
 		{[]Config{{"cpu", "x\ny"}}, nil},
+		{[]Config{{"cpu", ""}}, nil},
 		{nil, []Line{{Name: "two words"}}},
 		{nil, []Line{{Name: ""}}},
 		{nil, []Line{{Name: "x", More: []Value{{1, "GB per s"}}}}},
 	} {
 		var b bytes.Buffer
-		if err := Write(&b, c.config, c.lines); err == nil {
+		lines := append([]Line{{Name: "Probe-2", Iters: 1, NsPerOp: 5}}, c.lines...)
+		if err := NewWriter(&b, c.config...).Write(lines...); err == nil {
 			t.Errorf("wrote %q", b.String())
 		}
 	}
 }
 
-// rankSum against counting all ways to interleave the samples, and against the published critical
-// value of the two-sided 5 % test for 8 and 8: 13 (Mann and Whitney's U), so that k is 14.
-func TestRankSum(t *testing.T) {
-	m, n := 4, 5
-	counts, total := make([]float64, m*n+1), 0.0
-	for set := range 1 << (m + n) {
-		u, seen, ones := 0, 0, 0
-		for bit := range m + n {
-			if set>>bit&1 == 1 {
-				u += seen
-				ones++
-			} else {
-				seen++
-			}
-		}
-		if ones == m {
-			counts[u]++
-			total++
-		}
-	}
-	for u, p := range rankSum(m, n) {
-		if math.Abs(p-counts[u]/total) > 1e-12 {
-			t.Errorf("P(U = %d) is %g, counted %g", u, p, counts[u]/total)
-		}
-	}
+// The published critical value of the two-sided 5 % test for 8 and 8 is 13 (Mann and Whitney's U), so
+// that k is 14; for 4 and 4 it is 0.
+func TestTailCount(t *testing.T) {
 	if k := tailCount(8, 8, 0.025); k != 14 {
 		t.Errorf("k = %d for 8 and 8", k)
+	}
+	if a, b := tailCount(4, 4, 0.025), tailCount(3, 3, 0.025); a != 1 || b != 0 {
+		t.Errorf("k = %d for 4 and 4, %d for 3 and 3", a, b)
 	}
 	exact, approximate := tailCount(50, 50, 0.025), tailCount(51, 51, 0.025)
 	if approximate <= exact || approximate > exact+60 {
@@ -237,7 +221,7 @@ func FuzzCompare(f *testing.F) {
 	f.Add([]byte("BenchmarkProbe-2 1 5 ns/op\nBenchmarkRun/a-2 1 5 ns/op 3 MB/s\n"))
 	f.Add([]byte("cpu: x\nBenchmarkRun/a-2 x"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		report, err := Compare(data, data, 0.9)
+		report, err := Compare("old.txt", data, data, 0.9)
 		if err == nil && (len(report.Rows) == 0 || report.Regressed()) {
 			t.Fatalf("a run against itself: %v", report)
 		}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+
+	"golang.org/x/perf/benchmath"
 )
 
 // familyError is the probability, over all benchmarks of a comparison, that some interval misses
@@ -18,6 +20,7 @@ type Row struct {
 	Baseline   int // samples
 	Current    int
 	Speed      Interval // current speed over baseline speed, both relative to the probe; < 1 is slower
+	P          float64  // of the Mann-Whitney test that the two are equally fast
 	Regression bool
 }
 
@@ -38,14 +41,14 @@ func (r Report) Regressed() bool {
 func (r Report) String() string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "benchmark\tspeed\t%.4g %% interval\tsamples\t\n", 100*r.Confidence)
+	fmt.Fprintf(w, "benchmark\tspeed\t%.4g %% interval\tp\tsamples\t\n", 100*r.Confidence)
 	for _, row := range r.Rows {
 		verdict := ""
 		if row.Regression {
 			verdict = fmt.Sprintf("slower than %.3g", r.FailBelow)
 		}
-		fmt.Fprintf(w, "%s\t%.3f\t%.3f to %.3f\t%d / %d\t%s\n",
-			row.Name, row.Speed.Median, row.Speed.Low, row.Speed.High, row.Current, row.Baseline, verdict)
+		fmt.Fprintf(w, "%s\t%.3f\t%.3f to %.3f\t%.2g\t%d / %d\t%s\n",
+			row.Name, row.Speed.Median, row.Speed.Low, row.Speed.High, row.P, row.Current, row.Baseline, verdict)
 	}
 	w.Flush()
 	for _, warning := range r.Warnings {
@@ -55,24 +58,28 @@ func (r Report) String() string {
 }
 
 // MissingError says that the current run has benchmarks which the baseline lacks.
-type MissingError struct{ Names []string }
+type MissingError struct {
+	File  string
+	Names []string
+}
 
 // Error names them.
 func (e *MissingError) Error() string {
-	return fmt.Sprintf("the baseline has no benchmark %s; record it again with `morgana bench --count N > FILE`",
-		strings.Join(e.Names, ", "))
+	return fmt.Sprintf("%[1]s has no benchmark %[2]s; record it again with `morgana bench … --count N > %[1]s`",
+		e.File, strings.Join(e.Names, ", "))
 }
 
-// Compare compares two outputs of `morgana bench`. A benchmark is a regression if the confidence
-// interval of its speed over the baseline's, each relative to the probes beside it, lies wholly
-// under failBelow (0 < failBelow; 0.95 tolerates 5 %). Errors: a line of either that is no benchmark
-// line where it should be (with its number), no kernels, no probe (ErrNoProbe), and benchmarks
-// that the baseline lacks (*MissingError). What only the baseline has is a warning.
-func Compare(baseline, current []byte, failBelow float64) (Report, error) {
-	if !(failBelow > 0) || math.IsInf(failBelow, 1) {
-		return Report{}, fmt.Errorf("a speed ratio to fail below must be a positive number, not %g", failBelow)
+// Compare compares two outputs of `morgana bench`; file names the baseline's in errors. A benchmark is
+// a regression if the confidence interval of its speed over the baseline's, each relative to its
+// probe, lies wholly under failBelow (0.95 tolerates 5 %, 0 everything) and the two differ
+// significantly. Errors: a line of either that is no benchmark line where it should be (with its
+// number), no kernels, no probe (ErrNoProbe), and benchmarks that the baseline lacks
+// (*MissingError). What only the baseline has is a warning.
+func Compare(file string, baseline, current []byte, failBelow float64) (Report, error) {
+	if !(failBelow >= 0) || math.IsInf(failBelow, 1) {
+		return Report{}, fmt.Errorf("a speed ratio to fail below must be a number from 0 on, not %g", failBelow)
 	}
-	old, err := readRun(baseline, "baseline")
+	old, err := readRun(baseline, file)
 	if err != nil {
 		return Report{}, err
 	}
@@ -87,9 +94,11 @@ func Compare(baseline, current []byte, failBelow float64) (Report, error) {
 		}
 	}
 	if len(missing) > 0 {
-		return Report{}, &MissingError{missing}
+		return Report{}, &MissingError{file, missing}
 	}
 	alpha := familyError / float64(len(now.order))
+	thresholds := benchmath.DefaultThresholds
+	thresholds.CompareAlpha = alpha
 	report := Report{FailBelow: failBelow, Confidence: 1 - alpha}
 	for _, key := range []string{"cpu", "goos", "goarch"} {
 		if a, b := old.config[key], now.config[key]; a != "" && b != "" && a != b {
@@ -99,7 +108,9 @@ func Compare(baseline, current []byte, failBelow float64) (Report, error) {
 	for _, name := range now.order {
 		b, c := old.speed[name], now.speed[name]
 		row := Row{Name: name, Baseline: len(b), Current: len(c), Speed: ratioInterval(b, c, alpha)}
-		row.Regression = row.Speed.High < failBelow
+		test := benchmath.AssumeNothing.Compare(benchmath.NewSample(b, &thresholds), benchmath.NewSample(c, &thresholds))
+		row.P = test.P
+		row.Regression = row.Speed.High < failBelow && test.P <= test.Alpha
 		if math.IsInf(row.Speed.High, 1) {
 			report.warn("%s: %d and %d samples are too few to tell; --count %d on both sides is enough",
 				name, len(c), len(b), enough(alpha))

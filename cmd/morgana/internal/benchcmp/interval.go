@@ -3,6 +3,9 @@ package benchcmp
 import (
 	"math"
 	"slices"
+	"sort"
+
+	"github.com/aclements/go-moremath/stats"
 )
 
 // Interval is a ratio with its confidence interval.
@@ -44,41 +47,10 @@ func tailCount(m, n int, tail float64) int {
 		z := math.Sqrt2 * math.Erfinv(1-2*tail)
 		return max(0, int(math.Floor(mean-z*deviation+0.5)))
 	}
-	below, k := 0.0, 0
-	for _, p := range rankSum(m, n) {
-		if below += p; below > tail {
-			break
-		}
-		k++
-	}
-	return k
+	u := stats.UDist{N1: m, N2: n}
+	return sort.Search(m*n/2, func(k int) bool { return u.CDF(float64(k)) > tail })
 }
 
-// exactLimit is the sample size up to which the exact distribution of U is computed.
+// exactLimit is the sample size up to which the exact distribution of U is computed, as it is in the
+// test that benchmath applies.
 const exactLimit = 50
-
-// rankSum returns P(U = u) for u = 0 … m·n: the number of ways in which i values lie among j others
-// with u inversions obeys count(i, j, u) = count(i−1, j, u−j) + count(i, j−1, u) (Mann and Whitney
-// 1947), here as probabilities, which do not overflow.
-func rankSum(m, n int) []float64 {
-	// row[j] is the distribution for (i, j); it moves from i−1 to i in place, j rising.
-	row := make([][]float64, n+1)
-	for j := range row {
-		row[j] = []float64{1} // i = 0: nothing to invert
-	}
-	for i := 1; i <= m; i++ {
-		for j := 1; j <= n; j++ {
-			next := make([]float64, i*j+1)
-			// The largest of all i+j values is one of the i with probability i/(i+j).
-			first := float64(i) / float64(i+j)
-			for u, p := range row[j] {
-				next[u+j] += first * p
-			}
-			for u, p := range row[j-1] {
-				next[u] += (1 - first) * p
-			}
-			row[j] = next
-		}
-	}
-	return row[n]
-}

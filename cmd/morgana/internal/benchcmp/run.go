@@ -1,14 +1,17 @@
 package benchcmp
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
 	"strings"
+
+	"golang.org/x/perf/benchfmt"
 )
 
 // ErrNoProbe is the error of a run whose kernels cannot be set against the roofline.
-var ErrNoProbe = errors.New("no Benchmark" + ProbeName + " line beside the kernels: is it an output of `morgana bench`?")
+var ErrNoProbe = errors.New("no Benchmark" + ProbeName + " line before the kernels: is it an output of `morgana bench`?")
 
 // run is a benchmark output as Compare needs it.
 type run struct {
@@ -17,73 +20,59 @@ type run struct {
 	config map[string]string    // last value of each configuration key
 }
 
-// measurement is a line with its place among the probes.
-type measurement struct {
-	name string
-	ns   float64
+// Check tells what is wrong with a benchmark output that is to be compared; file names it in the error.
+func Check(file string, data []byte) error {
+	_, err := readRun(data, file)
+	return err
 }
 
-// readRun parses a benchmark output; file names it in errors.
+// readRun reads a benchmark output; file names it in errors. A kernel's speed is set against the last
+// probe before it, which was measured in turns with it.
 func readRun(data []byte, file string) (*run, error) {
 	out := &run{speed: map[string][]float64{}, config: map[string]string{}}
-	var all []measurement
-	err := parse(data, file, func(line Line) error {
-		if !(line.NsPerOp > 0) || math.IsInf(line.NsPerOp, 1) {
-			return fmt.Errorf("Benchmark%s took %g ns, which is no time", line.Name, line.NsPerOp)
+	probe := 0.0
+	reader := benchfmt.NewReader(bytes.NewReader(data), file)
+	for reader.Scan() {
+		var result *benchfmt.Result
+		switch record := reader.Result().(type) {
+		case *benchfmt.SyntaxError:
+			return nil, record
+		case *benchfmt.Result:
+			result = record
+		default:
+			continue // metadata of a unit
 		}
-		all = append(all, measurement{line.Name, line.NsPerOp})
-		return nil
-	}, func(c Config) { out.config[c.Key] = c.Value })
-	if err != nil {
+		_, at := result.Pos()
+		name := result.Name.String()
+		ns, ok := nanoseconds(result)
+		if !ok {
+			return nil, fmt.Errorf("%s:%d: Benchmark%s has no ns/op", file, at, name)
+		}
+		if !(ns > 0) || math.IsInf(ns, 1) {
+			return nil, fmt.Errorf("%s:%d: Benchmark%s took %g ns, which is no time", file, at, name, ns)
+		}
+		for _, c := range result.Config {
+			out.config[c.Key] = string(c.Value)
+		}
+		switch {
+		case isProbe(name):
+			probe = ns
+		case probe == 0:
+			return nil, fmt.Errorf("%s:%d: %w", file, at, ErrNoProbe)
+		default:
+			if out.speed[name] == nil {
+				out.order = append(out.order, name)
+			}
+			out.speed[name] = append(out.speed[name], probe/ns)
+		}
+	}
+	if err := reader.Err(); err != nil {
 		return nil, err
 	}
-	if err := out.divide(all); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+	if len(out.order) == 0 {
+		return nil, fmt.Errorf("%s: no benchmark lines of kernels", file)
 	}
 	return out, nil
-}
-
-// divide sets each kernel's time against the geometric mean of the probe before and the probe after
-// it (the one there is, at either end).
-func (r *run) divide(all []measurement) error {
-	before := make([]float64, len(all)) // time of the last probe up to here, 0 if none
-	after := make([]float64, len(all))
-	var last float64
-	for i, m := range all {
-		if isProbe(m.name) {
-			last = m.ns
-		}
-		before[i] = last
-	}
-	last = 0
-	for i := len(all) - 1; i >= 0; i-- {
-		if isProbe(all[i].name) {
-			last = all[i].ns
-		}
-		after[i] = last
-	}
-	for i, m := range all {
-		if isProbe(m.name) {
-			continue
-		}
-		var probe float64
-		switch {
-		case before[i] > 0 && after[i] > 0:
-			probe = math.Sqrt(before[i]) * math.Sqrt(after[i])
-		case before[i] > 0 || after[i] > 0:
-			probe = before[i] + after[i]
-		default:
-			return ErrNoProbe
-		}
-		if _, known := r.speed[m.name]; !known {
-			r.order = append(r.order, m.name)
-		}
-		r.speed[m.name] = append(r.speed[m.name], probe/m.ns)
-	}
-	if len(r.order) == 0 {
-		return errors.New("no benchmark lines of kernels")
-	}
-	return nil
 }
 
 // isProbe tells whether a full name, with or without processor count, is the probe's.
