@@ -235,7 +235,7 @@ func (c *check) needs(s *sizing) (need map[int]int, over []int, single map[int]b
 	sort.Ints(axes)
 	total := func(a int) int {
 		n := need[a]
-		if real, ok := s.realSize(a, c.env); ok && s.real[a].Symbols() == nil {
+		if real, ok := s.number(a); ok {
 			n = min(n, real)
 		}
 		return max(n, 1)
@@ -271,7 +271,7 @@ func (c *check) needs(s *sizing) (need map[int]int, over []int, single map[int]b
 			}
 			if n > maxColumns {
 				n = maxColumns
-				if real, ok := s.realSize(a, c.env); !ok || len(s.real[a].Symbols()) > 0 || real > maxColumns {
+				if real, ok := s.number(a); !ok || real > maxColumns {
 					overs[a] = true
 				}
 			}

@@ -27,6 +27,16 @@ func (s *sizing) realSize(i int, env ugraph.Env) (int, bool) {
 	return int(n), true
 }
 
+// number is the extent of a variable where it is one at every size of the symbols. (A symbolic extent
+// must not limit an instance: at the size that happens to be bound there may be a single trip.)
+func (s *sizing) number(i int) (int, bool) {
+	n, ok := s.real[i].Const()
+	if !ok || n < 1 || n > 1<<31 {
+		return 0, false
+	}
+	return int(n), true
+}
+
 // solve finds sizes for all variables, or says which relation cannot be met.
 func (s *sizing) solve(p plan) (*instance, error) {
 	in := &instance{sizes: s, size: make([]int, len(s.parent)), cols: make([][]int32, len(s.parent)), pairs: map[[2]int32]int32{}}
@@ -36,9 +46,13 @@ func (s *sizing) solve(p plan) (*instance, error) {
 		r := s.find(i)
 		n, ok := s.realSize(i, p.env)
 		_, pin := s.pinned[i]
-		if ok && (p.real || pin || n == 1) {
+		_, isNumber := s.number(i)
+		if ok && (p.real || pin || n == 1 && isNumber) {
 			if size[r] != 0 && size[r] != n {
 				return nil, fmt.Errorf("an axis would need the sizes %d and %d at once", size[r], n)
+			}
+			if !isNumber {
+				return nil, &errUndecided{fmt.Sprintf("an axis of extent %s would need one fixed size", s.real[i])}
 			}
 			size[r] = n
 			pinned[r] = true
@@ -46,17 +60,20 @@ func (s *sizing) solve(p plan) (*instance, error) {
 	}
 	needOf := func(r int) int { return max(2, p.need[r]) }
 	isParts := map[int]bool{}
+	symbolic := false
 	set := func(cs cutVars, loop bool) {
 		r := s.find(cs.parts)
 		isParts[r] = true
 		if size[r] != 0 {
 			return
 		}
-		n, ok := s.realSize(cs.parts, p.env)
+		n, ok := s.number(cs.parts)
 		want := p.blocks
 		switch {
-		case loop && p.trips == 0:
+		case loop && p.trips == 0 && ok:
 			want = n
+		case loop && p.trips == 0:
+			symbolic = true
 		case loop:
 			want = p.trips
 		case s.reduced[cs.parts] && ok && n <= maxCombined:
@@ -79,6 +96,9 @@ func (s *sizing) solve(p plan) (*instance, error) {
 			set(c, true)
 		}
 	}
+	if symbolic {
+		return nil, &errUndecided{"the number of trips is not a number, and induction over the loop failed"}
+	}
 	for changed := true; changed; {
 		changed = s.propagate(size, isParts)
 		if changed {
@@ -86,7 +106,7 @@ func (s *sizing) solve(p plan) (*instance, error) {
 		}
 		if r := s.pick(size); r >= 0 {
 			n := needOf(r)
-			if real, ok := s.realSize(r, p.env); ok && s.mult(r, size, 0) == 1 {
+			if real, ok := s.number(r); ok && s.mult(r, size, 0) == 1 {
 				n = min(n, real)
 			}
 			if f := s.leastOf(r); n < f {
@@ -100,11 +120,11 @@ func (s *sizing) solve(p plan) (*instance, error) {
 						n = max(n, (p.need[w]+size[s.find(rel.parts[1])]-1)/max(1, size[s.find(rel.parts[1])]))
 					}
 				}
-				if real, ok := s.realSize(r, p.env); ok {
+				if real, ok := s.number(r); ok {
 					n = min(n, real)
 				}
 			}
-			n = max(n, s.least(r, size, p.env, 0))
+			n = max(n, s.least(r, size, 0))
 			m := s.mult(r, size, 0)
 			size[r] = (n + m - 1) / m * m
 			changed = true
@@ -160,9 +180,9 @@ func (s *sizing) isTile(r int) bool {
 
 // least is the smallest size of a variable that leaves two positions or more to every tile that is cut
 // from it, where the real tile has two.
-func (s *sizing) least(r int, size []int, env ugraph.Env, depth int) int {
+func (s *sizing) least(r int, size []int, depth int) int {
 	n := 2
-	if real, ok := s.realSize(r, env); ok && real == 1 {
+	if real, ok := s.number(r); ok && real == 1 {
 		n = 1
 	}
 	if depth > 20 {
@@ -177,7 +197,7 @@ func (s *sizing) least(r int, size []int, env ugraph.Env, depth int) int {
 			if d := size[s.find(q)]; d != 0 {
 				k *= d
 			} else {
-				k *= s.least(s.find(q), size, env, depth+1)
+				k *= s.least(s.find(q), size, depth+1)
 			}
 		}
 		n = max(n, k)
@@ -394,9 +414,7 @@ func (in *instance) label(p plan, pinned, isParts map[int]bool) {
 			}
 		}
 		cols := make([]int32, n)
-		real, ok := s.realSize(r, p.env)
-		_, isNumber := s.real[r].Const()
-		if !pinned[r] && !(ok && isNumber && real == n) {
+		if real, ok := s.number(r); !pinned[r] && !(ok && real == n) {
 			for i := range cols {
 				in.columns++
 				cols[i] = in.columns
