@@ -21,6 +21,7 @@ type output struct {
 	direct  bool
 	partial int // buffer of partial results where reduce combines blocks; -1
 	spread  []int
+	once    []int // grid dimensions along which only the first block writes
 }
 
 // block is a kernel compiled for known sizes.
@@ -494,6 +495,11 @@ func (b *block) emptyTrip(w *worker) bool {
 func (b *block) storeTile(w *worker, o *output) {
 	if o.direct {
 		return
+	}
+	for _, d := range o.once {
+		if w.coord[d] != 0 {
+			return
+		}
 	}
 	view, off := b.placeOf(w, o)
 	w.store(&w.tiles[o.value], &view, off)

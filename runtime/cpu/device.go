@@ -15,7 +15,10 @@ import (
 )
 
 // Device is a CPU with a set number of threads. Its methods may be called by several goroutines.
-type Device struct{ pool *pool.Pool }
+type Device struct {
+	pool     *pool.Pool
+	onKernel func(KernelRun)
+}
 
 // New starts a device with that many threads; below 1: GOMAXPROCS.
 func New(threads int) *Device { return &Device{pool: pool.New(threads)} }

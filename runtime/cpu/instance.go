@@ -3,6 +3,7 @@ package cpu
 import (
 	"context"
 	"fmt"
+	"time"
 	"unsafe"
 
 	"github.com/morgana-ml/morgana/runtime/memory"
@@ -106,6 +107,7 @@ func newBuffer(dt ugraph.DType, shape []int64) buffer {
 
 // bindOutputs says where the tiles of a kernel's outputs go.
 func (in *instance) bindOutputs(b *block, n *ugraph.Node) error {
+	depends := ugraph.GridDependence(n.Body)
 	for i, o := range n.Body.Outputs {
 		v := b.flat.outputs[i]
 		out := output{value: v, buf: int(n.Results[i]), grid: o.Store.Grid, loop: o.Store.Loop, reduce: o.Store.Reduce, partial: -1}
@@ -113,11 +115,15 @@ func (in *instance) bindOutputs(b *block, n *ugraph.Node) error {
 		out.stacked = make([]bool, len(o.Store.Grid))
 		for d, a := range o.Store.Grid {
 			out.stacked[d] = a >= 0 && t.Cut(a).Grid != d+1
-			if a < 0 && o.Store.Reduce != "" {
+			switch {
+			case a >= 0:
+			case o.Store.Reduce != "" && depends[o.Value]>>d&1 != 0:
 				out.spread = append(out.spread, d)
+			default: // every block along the dimension holds the same tile: the first one writes it
+				out.once = append(out.once, d)
 			}
 		}
-		if o.Store.Reduce != "" {
+		if len(out.spread) > 0 {
 			parts := 1
 			for _, d := range out.spread {
 				parts *= b.grid[d]
@@ -127,7 +133,7 @@ func (in *instance) bindOutputs(b *block, n *ugraph.Node) error {
 			in.bufs = append(in.bufs, newBuffer(in.bufs[out.buf].dtype.Accumulator(), shape))
 		}
 		inLoop := b.flat.phases[v] == ugraph.InLoop
-		if b.outs[v] && b.flat.uses[v] == 1 && out.partial < 0 && in.bufs[out.buf].dtype == ugraph.F32 && inLoop == (out.loop >= 0) {
+		if b.outs[v] && b.flat.uses[v] == 1 && out.partial < 0 && len(out.once) == 0 && in.bufs[out.buf].dtype == ugraph.F32 && inLoop == (out.loop >= 0) {
 			out.direct, b.direct[v] = true, i
 		}
 		b.outputs = append(b.outputs, out)
@@ -279,11 +285,20 @@ func (in *instance) run(ctx context.Context, inputs, outputs []*tensor.Tensor) e
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+		trace, start := in.p.dev.onKernel, time.Time{}
+		if trace != nil {
+			start = time.Now()
+		}
 		in.p.dev.pool.Run(b.blocks, in.tasks[i])
 		for j := range b.outputs {
 			if b.outputs[j].partial >= 0 {
 				in.combine(b, &b.outputs[j])
 			}
+		}
+		if trace != nil {
+			r := KernelRun{Name: b.name, Elapsed: time.Since(start)}
+			r.Flops, r.Bytes = b.work()
+			trace(r)
 		}
 		for _, w := range in.workers {
 			if w.err != nil {
