@@ -90,6 +90,12 @@ func (c *runCmd) Run(a *app) error {
 	}
 	d := cpu.New(c.Threads)
 	defer d.Close()
+	if debugLevel() >= 2 {
+		d.OnKernel(func(k cpu.KernelRun) {
+			us := float64(k.Elapsed.Nanoseconds()) / 1e3
+			fmt.Fprintf(os.Stderr, "%-24s %10.1f µs %8.1f GFLOP/s %8.1f GB/s\n", k.Name, us, k.Flops/us/1e3, k.Bytes/us/1e3)
+		})
+	}
 	failed := 0
 	for _, s := range ss {
 		ok, err := c.one(a, d, s, dims)
