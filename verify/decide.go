@@ -185,7 +185,7 @@ const maxReal = 1 << 14
 func (c *check) tryWay(r reading, w way) (*mismatch, error) {
 	s := c.analyse()
 	need, over, single := c.needs(s)
-	pl := plan{trips: w.trips, blocks: 2, env: c.env, real: w.real, need: need}
+	pl := plan{trips: w.trips, blocks: 2, env: c.env, real: w.real, need: need, weigh: w.weighted}
 	in, err := s.solve(pl)
 	if err != nil {
 		return nil, err

@@ -368,6 +368,11 @@ func drawWeights[V any](alg algebra[V], in *instance, src source[V], uniform boo
 	for i := range ws {
 		ws[i] = alg.integer(1)
 	}
+	for _, u := range in.blockColumns() {
+		if !uniform {
+			ws[u] = src.input("weights of blocks", int(u))
+		}
+	}
 	for _, s := range in.sums {
 		if uniform { // every column repeated as often: the real size over the columns
 			n, err := s.real.Eval(env)
@@ -381,10 +386,16 @@ func drawWeights[V any](alg algebra[V], in *instance, src source[V], uniform boo
 		}
 		rest := dimValue(alg, s.real, src)
 		last := len(s.cols) - 1
-		for _, c := range s.cols[:last] {
+		for i, c := range s.cols[:last] {
 			w := src.input("weights of axes", int(c))
 			ws[c] = w
+			if s.blocks != nil {
+				w = alg.mul(w, ws[s.blocks[i]])
+			}
 			rest = alg.sub(rest, w)
+		}
+		if s.blocks != nil {
+			rest = alg.div(rest, ws[s.blocks[last]])
 		}
 		ws[s.cols[last]] = rest
 	}

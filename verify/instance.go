@@ -10,12 +10,16 @@ import (
 // share a variable; variables are joined by the relations that reshapes, concatenations and cuts
 // impose, and get the smallest sizes that keep every kind of part (theory 1.7c).
 type instance struct {
-	sizes   *sizing
-	size    []int     // per variable
-	cols    [][]int32 // per variable: column ids of kernel-level axes
-	pairs   map[[2]int32]int32
-	columns int32 // ids in use
-	sums    []weightSum
+	sizes     *sizing
+	size      []int     // per variable
+	cols      [][]int32 // per variable: column ids of kernel-level axes
+	pairs     map[[2]int32]int32
+	columns   int32 // ids in use
+	sums      []weightSum
+	blocks    map[int][]int32   // variable of a grid count → weights of its blocks
+	blockAxis map[int]*blockCut // variable of an axis → how its columns share the weights of blocks
+	inner     map[int32]int32   // column with its block's weight → column without
+	outer     map[int32]int32
 }
 
 // cutSize is what a grid dimension or loop does in an instance: the number of parts (of its form
@@ -38,6 +42,9 @@ type sizing struct {
 	parts   map[int]int    // slot of a repetition count → the number
 	fixed   map[int]int    // slot → the least size it needs
 	reduced map[int]bool   // slots of grid counts that need their real number
+
+	stacks    map[int][]int // slot of a grid count → axes of extent 1 per block that are stacked along it
+	unweighed map[int]bool  // slots of grid counts whose blocks cannot have weights of their own
 }
 
 type cutVars struct{ parts, tile int } // slots, -1 where absent
@@ -51,15 +58,16 @@ const (
 )
 
 type relation struct {
-	kind   relKind
-	whole  int
-	parts  []int
-	ragged bool
+	kind    relKind
+	whole   int
+	parts   []int
+	ragged  bool
+	stacked bool // blocks' tiles stacked along an axis, not an axis that was cut
 }
 
 func newSizing() *sizing {
 	return &sizing{start: map[*ugraph.Graph][]int{}, grids: map[*ugraph.Graph][]cutVars{}, loops: map[*ugraph.Graph]cutVars{},
-		pinned: map[int]string{}, iota: map[int]bool{}, fixed: map[int]int{}, reduced: map[int]bool{}}
+		pinned: map[int]string{}, stacks: map[int][]int{}, unweighed: map[int]bool{}, iota: map[int]bool{}, fixed: map[int]int{}, reduced: map[int]bool{}}
 }
 
 func (s *sizing) fresh(real ugraph.Dim) int {
@@ -451,7 +459,13 @@ func (s *sizing) storedResult(g, body *ugraph.Graph, k int, res ugraph.ValueID) 
 				cur = s.uncut(cur, body.Grid[gi], s.grids[body][gi], s.real[cur])
 			} else {
 				w := s.fresh(s.real[cur].Mul(s.real[s.grids[body][gi].parts]))
-				s.rels = append(s.rels, relation{kind: product, whole: w, parts: []int{s.grids[body][gi].parts, cur}})
+				parts := s.grids[body][gi].parts
+				s.rels = append(s.rels, relation{kind: product, whole: w, parts: []int{parts, cur}, stacked: true})
+				if typ.Shape[ax].Is(1) {
+					s.stacks[parts] = append(s.stacks[parts], w)
+				} else {
+					s.unweighed[parts] = true
+				}
 				cur = w
 			}
 		}

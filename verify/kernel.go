@@ -295,6 +295,9 @@ func (k *blockRun[V]) load(n *ugraph.Node, trip int) (*tensor[V], error) {
 			return nil, err
 		}
 		t = t.slice(int(a), lo, hi)
+		if k.weights != nil && k.inst.blockWeights(k.g, gi) != nil && t.axes[a].cols != nil {
+			t = t.relabel(int(a), k.inst.withoutBlock(t.axes[a].cols))
+		}
 	}
 	if a := n.Attrs.Int("loop", -1); a >= 0 {
 		lo, hi, err := interval(*k.g.Loop, k.inst.loop(k.g), trip, t.shape[a])
@@ -418,6 +421,13 @@ func (k *blockRun[V]) store(i int) error {
 	corner := make([]int, len(tile.shape))
 	typ := k.g.Values[o.Value].Type
 	for gi, ax := range o.Store.Grid {
+		us := k.inst.blockWeights(k.g, gi)
+		if us != nil && k.weights != nil {
+			var err error
+			if tile, err = k.blockWeighted(o, tile, typ, gi, us[k.at[gi]]); err != nil {
+				return err
+			}
+		}
 		if ax < 0 {
 			continue
 		}
@@ -449,6 +459,41 @@ func (k *blockRun[V]) store(i int) error {
 	}
 	k.pieces[i] = append(k.pieces[i], piece[V]{corner, tile})
 	return nil
+}
+
+// blockWeighted gives a stored tile the weight of its block: as a factor where the store adds blocks
+// up, as the column of a stacked axis, and back in the columns of an axis that the grid cut.
+func (k *blockRun[V]) blockWeighted(o ugraph.Output, tile *tensor[V], typ ugraph.Type, gi int, u int32) (*tensor[V], error) {
+	switch ax := o.Store.Grid[gi]; {
+	case ax < 0 && o.Store.Reduce == "sum", ax >= 0 && typ.Cut(ax).Grid == gi+1 && tile.axes[ax].part:
+		t := like(tile, tile.dt)
+		if t.f == nil {
+			return nil, &errUnweighted{"blocks of integers are added"}
+		}
+		for i := range t.f {
+			t.f[i] = k.alg.weigh(k.weights[u], tile.f[i])
+		}
+		return t, nil
+	case ax < 0:
+		return tile, nil
+	case typ.Cut(ax).Grid == gi+1:
+		if tile.axes[ax].cols == nil {
+			return nil, &errUnweighted{"parts of an axis without columns are put side by side"}
+		}
+		return tile.relabel(ax, k.inst.withBlock(tile.axes[ax].cols)), nil
+	case tile.shape[ax] != 1 || tile.axes[ax].part:
+		return nil, &errUnweighted{"tiles of more than one position are stacked"}
+	default:
+		return tile.relabel(ax, []int32{u}), nil
+	}
+}
+
+// relabel is the same tensor with other columns along an axis.
+func (t *tensor[V]) relabel(ax int, cols []int32) *tensor[V] {
+	u := *t
+	u.axes = append([]axis(nil), t.axes...)
+	u.axes[ax].cols = cols
+	return &u
 }
 
 // cutExtent is the extent of the data axis that grid dimension gi cut to make an axis of a value.

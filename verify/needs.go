@@ -40,7 +40,7 @@ func (s *sizing) axisOf() func(slot int) int {
 		case tiled:
 			up[s.find(rel.parts[0])] = s.find(rel.whole)
 		case product:
-			if len(rel.parts) == 2 && parts[s.find(rel.parts[0])] && !parts[s.find(rel.parts[1])] {
+			if !rel.stacked && len(rel.parts) == 2 && parts[s.find(rel.parts[0])] && !parts[s.find(rel.parts[1])] {
 				up[s.find(rel.parts[1])] = s.find(rel.whole)
 			}
 		}

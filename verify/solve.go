@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/morgana-ml/morgana/ugraph"
 )
@@ -14,6 +15,7 @@ type plan struct {
 	env    ugraph.Env   // sizes of symbols, where a real size is needed
 	real   bool         // every axis has its real size
 	single map[int]bool // variables of grid counts that may be 1: blocks that do not meet
+	weigh  bool         // blocks that combine get weights instead of their real number
 }
 
 // maxCombined bounds the number of blocks that an instance combines: up to it the real number is used.
@@ -39,7 +41,8 @@ func (s *sizing) number(i int) (int, bool) {
 
 // solve finds sizes for all variables, or says which relation cannot be met.
 func (s *sizing) solve(p plan) (*instance, error) {
-	in := &instance{sizes: s, size: make([]int, len(s.parent)), cols: make([][]int32, len(s.parent)), pairs: map[[2]int32]int32{}}
+	in := &instance{sizes: s, size: make([]int, len(s.parent)), cols: make([][]int32, len(s.parent)), pairs: map[[2]int32]int32{},
+		blocks: map[int][]int32{}, inner: map[int32]int32{}, outer: map[int32]int32{}}
 	size := in.size
 	pinned := map[int]bool{}
 	for i := range s.parent {
@@ -60,7 +63,7 @@ func (s *sizing) solve(p plan) (*instance, error) {
 	}
 	needOf := func(r int) int { return max(2, p.need[r]) }
 	isParts := map[int]bool{}
-	symbolic := false
+	symbolic, crowd := false, false
 	set := func(cs cutVars, loop bool) {
 		r := s.find(cs.parts)
 		isParts[r] = true
@@ -76,10 +79,16 @@ func (s *sizing) solve(p plan) (*instance, error) {
 			symbolic = true
 		case loop:
 			want = p.trips
+		case s.reduced[cs.parts] && p.weigh && !s.unweighed[cs.parts]:
+			want = 3
+			for _, w := range s.stacks[cs.parts] {
+				want = max(want, p.need[s.find(w)])
+			}
+			in.blocks[r] = nil
 		case s.reduced[cs.parts] && ok && n <= maxCombined:
 			want = n
 		case s.reduced[cs.parts]:
-			want = 5
+			crowd = true
 		case p.single[r]:
 			want = 1
 		}
@@ -96,6 +105,10 @@ func (s *sizing) solve(p plan) (*instance, error) {
 			set(c, true)
 		}
 	}
+	if crowd {
+		return nil, &errUndecided{"too many blocks combine to evaluate all of them"}
+	}
+	s.weighBlocks(in, &p)
 	if symbolic {
 		return nil, &errUndecided{"the number of trips is not a number, and induction over the loop failed"}
 	}
@@ -414,12 +427,16 @@ func (in *instance) label(p plan, pinned, isParts map[int]bool) {
 			}
 		}
 		cols := make([]int32, n)
-		if real, ok := s.number(r); !pinned[r] && !(ok && real == n) {
+		if real, ok := s.number(r); !pinned[r] && (!(ok && real == n) || in.blockAxis[r] != nil) {
 			for i := range cols {
 				in.columns++
 				cols[i] = in.columns
 			}
-			in.sums = append(in.sums, weightSum{cols, s.real[r]})
+			sum := weightSum{cols: cols, real: s.real[r]}
+			if b := in.blockAxis[r]; b != nil {
+				cols, sum.blocks = in.pairBlocks(b, cols)
+			}
+			in.sums = append(in.sums, sum)
 		}
 		in.cols[r] = cols
 		return cols
@@ -435,6 +452,100 @@ func (in *instance) label(p plan, pinned, isParts map[int]bool) {
 
 // weightSum states that the weights of the columns add up to an extent.
 type weightSum struct {
-	cols []int32
-	real ugraph.Dim
+	cols   []int32
+	blocks []int32 // per column the weight of its block, which counts too; nil: none
+	real   ugraph.Dim
+}
+
+// blockCut says how a grid dimension whose blocks have weights cuts an axis.
+type blockCut struct {
+	parts int // variable of the grid count
+	tile  int // variable of the tile's extent, −1: equal parts
+}
+
+// weighBlocks chooses the axis whose columns share the weights of each combining grid dimension's
+// blocks: a reduced axis that is split over blocks is two axes, block and column in the block, with
+// the products as weights (theory 4.2, derived axes). So a few blocks prove every number of them.
+func (s *sizing) weighBlocks(in *instance, p *plan) {
+	in.blockAxis = map[int]*blockCut{}
+	if !p.weigh {
+		return
+	}
+	need := map[int]int{}
+	for k, v := range p.need {
+		need[k] = v
+	}
+	for _, rel := range s.rels {
+		parts, tile := -1, -1
+		switch {
+		case rel.stacked:
+			continue
+		case rel.kind == tiled:
+			parts, tile = s.find(rel.parts[1]), s.find(rel.parts[0])
+		case rel.kind == product && len(rel.parts) == 2:
+			parts = s.find(rel.parts[0])
+		}
+		if _, ok := in.blocks[parts]; !ok || parts < 0 {
+			continue
+		}
+		w := s.find(rel.whole)
+		if b := in.blockAxis[w]; b == nil {
+			in.blockAxis[w] = &blockCut{parts, tile}
+			need[w] = max(2, need[w]) * in.size[parts]
+		}
+	}
+	p.need = need
+}
+
+// pairBlocks gives each column the product of its own weight and its block's.
+func (in *instance) pairBlocks(b *blockCut, cols []int32) (paired, blocks []int32) {
+	n := in.size[b.parts]
+	us := in.blocks[b.parts]
+	if us == nil {
+		for range n {
+			in.columns++
+			us = append(us, in.columns)
+		}
+		in.blocks[b.parts] = us
+	}
+	t := (len(cols) + n - 1) / n
+	if b.tile >= 0 {
+		t = in.size[b.tile]
+	}
+	for i, c := range cols {
+		u := us[min(i/t, n-1)]
+		id := in.pair(u, c)
+		in.inner[id], in.outer[c] = c, id
+		paired, blocks = append(paired, id), append(blocks, u)
+	}
+	return paired, blocks
+}
+
+// withoutBlock and withBlock take the weight of a block off columns and put it back.
+func (in *instance) withoutBlock(cols []int32) []int32 { return mapCols(cols, in.inner) }
+func (in *instance) withBlock(cols []int32) []int32    { return mapCols(cols, in.outer) }
+
+func mapCols(cols []int32, by map[int32]int32) []int32 {
+	out := append([]int32(nil), cols...)
+	for i, c := range out {
+		if d, ok := by[c]; ok {
+			out[i] = d
+		}
+	}
+	return out
+}
+
+// blockWeights are the weight columns of the blocks of a grid dimension, nil where blocks count once.
+func (in *instance) blockWeights(g *ugraph.Graph, gi int) []int32 {
+	return in.blocks[in.sizes.find(in.sizes.grids[g][gi].parts)]
+}
+
+// blockColumns are the weight columns of all blocks, in order.
+func (in *instance) blockColumns() []int32 {
+	var all []int32
+	for _, us := range in.blocks {
+		all = append(all, us...)
+	}
+	slices.Sort(all)
+	return all
 }
