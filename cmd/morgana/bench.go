@@ -4,12 +4,17 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
+	"math"
 	"os"
 	"runtime"
 	"sort"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"golang.org/x/perf/benchmath"
 
 	"github.com/morgana-ml/morgana/cmd/morgana/internal/benchcmp"
 	"github.com/morgana-ml/morgana/cmd/morgana/internal/execute"
@@ -52,13 +57,16 @@ func (c *benchCmd) Run(a *app) error {
 		return fmt.Errorf("--count %d: want 1 to 10000", c.Count)
 	case c.FailBelow != 0 && c.Baseline == "":
 		return errors.New("--fail-below needs --baseline FILE")
-	case c.FailBelow < 0:
+	case !(c.FailBelow >= 0) || math.IsInf(c.FailBelow, 1):
 		return fmt.Errorf("--fail-below %g: want a ratio such as 0.95", c.FailBelow)
 	}
 	var baseline []byte
 	if c.Baseline != "" {
 		var err error
 		if baseline, err = os.ReadFile(c.Baseline); err != nil {
+			return err
+		}
+		if err := benchcmp.Check(c.Baseline, baseline); err != nil {
 			return err
 		}
 	}
@@ -76,31 +84,20 @@ func (c *benchCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	config := []benchcmp.Config{{Key: "goos", Value: runtime.GOOS}, {Key: "goarch", Value: runtime.GOARCH}, {Key: "pkg", Value: "morgana"}}
 	var all bytes.Buffer
-	write := func(config []benchcmp.Config, lines ...benchcmp.Line) error {
-		var b bytes.Buffer
-		if err := benchcmp.Write(&b, config, lines); err != nil {
-			return err
-		}
-		all.Write(b.Bytes())
-		_, err := a.stdout.Write(b.Bytes())
-		return err
-	}
+	lines := benchcmp.NewWriter(io.MultiWriter(a.stdout, &all),
+		benchcmp.Config{Key: "goos", Value: runtime.GOOS}, benchcmp.Config{Key: "goarch", Value: runtime.GOARCH}, benchcmp.Config{Key: "pkg", Value: "morgana"})
 	probe, err := newProbe()
 	if err != nil {
 		return err
 	}
-	if err := write(config, probe.line()); err != nil {
-		return err
-	}
-	for round := 0; round < c.Count; round++ {
+	for range c.Count {
 		for _, b := range bs {
-			line, err := b.measure(a, d.Threads())
+			base, line, err := b.measure(a, probe, d.Threads())
 			if err != nil {
 				return err
 			}
-			if err := write(nil, line, probe.line()); err != nil {
+			if err := lines.Write(base, line); err != nil {
 				return err
 			}
 		}
@@ -108,9 +105,9 @@ func (c *benchCmd) Run(a *app) error {
 	if baseline == nil {
 		return nil
 	}
-	report, err := benchcmp.Compare(baseline, all.Bytes(), c.FailBelow)
+	report, err := benchcmp.Compare(c.Baseline, baseline, all.Bytes(), c.FailBelow)
 	if err != nil {
-		return fmt.Errorf("%s: %w", c.Baseline, err)
+		return err
 	}
 	fmt.Fprint(a.stderr, report.String())
 	if report.Regressed() {
@@ -165,47 +162,75 @@ func (c *benchCmd) load(d *cpu.Device) ([]*benchmark, error) {
 	return out, nil
 }
 
-// measure times runs for a fifth of a second, at least three; the least of their means over short groups
-// would hide noise that the comparison's statistics want to see, so it is the mean.
-func (b *benchmark) measure(a *app, threads int) (benchcmp.Line, error) {
+// The turns of one measurement: the probe and the kernel are timed alternately, so that a change of
+// the machine's speed in between meets both.
+const (
+	turns     = 8
+	turnTime  = 25 * time.Millisecond // of the kernel, and at least turnRuns runs
+	turnRuns  = 3
+	probeTime = 4 * time.Millisecond // of each half of the probe
+)
+
+// measure times the probe and the kernel in turns. A turn counts its fastest round, because other
+// load only ever slows a round down, and the measurement is the median turn of each: what varies
+// between measurements then is the machine, which the comparison's statistics are to see.
+func (b *benchmark) measure(a *app, p *probe, threads int) (base, line benchcmp.Line, err error) {
 	if err := b.sess.Run(a.ctx); err != nil {
-		return benchcmp.Line{}, err
+		return base, line, err
 	}
-	slowdown := injectedSlowdown()
-	start := time.Now()
-	n := 0
-	for n < 3 || time.Since(start) < 200*time.Millisecond {
-		t := time.Now()
-		if err := b.sess.Run(a.ctx); err != nil {
-			return benchcmp.Line{}, err
-		}
-		if slowdown > 0 {
-			for wait := time.Duration(float64(time.Since(t)) * slowdown); wait > 0; {
-				s := time.Now()
-				for time.Since(s) < wait {
-				}
-				wait = 0
+	slowdown, err := injectedSlowdown()
+	if err != nil {
+		return base, line, err
+	}
+	var peak, read, times []float64
+	runs := 0
+	for range turns {
+		peak = append(peak, kernel.PeakGFLOPS(probeTime))
+		read = append(read, kernel.ReadBandwidth(p.buf.Bytes(), probeTime))
+		least := time.Duration(math.MaxInt64)
+		start := time.Now()
+		for n := 0; n < turnRuns || time.Since(start) < turnTime; n++ {
+			t := time.Now()
+			if err := b.sess.Run(a.ctx); err != nil {
+				return base, line, err
 			}
+			end := time.Duration(float64(time.Since(t)) * (1 + slowdown))
+			for time.Since(t) < end {
+			}
+			least = min(least, time.Since(t))
+			runs++
 		}
-		n++
+		times = append(times, float64(least.Nanoseconds()))
 	}
-	ns := float64(time.Since(start).Nanoseconds()) / float64(n)
-	line := benchcmp.Line{Name: fmt.Sprintf("%s/cpu-%d", b.name, threads), Iters: n, NsPerOp: ns}
+	runtime.KeepAlive(p.buf)
+	ns := middle(times)
+	line = benchcmp.Line{Name: fmt.Sprintf("%s/cpu-%d", b.name, threads), Iters: runs, NsPerOp: ns}
 	if b.cost.Bytes > 0 {
 		line.More = append(line.More, benchcmp.Value{Value: b.cost.Bytes / ns, Unit: "GB/s"}, benchcmp.Value{Value: b.cost.Flops / ns, Unit: "GFLOP/s"})
 	}
-	return line, nil
+	return p.line(middle(peak), middle(read)), line, nil
+}
+
+// middle is the median.
+func middle(x []float64) float64 {
+	return benchmath.AssumeNothing.Summary(benchmath.NewSample(x, &benchmath.DefaultThresholds), 0.95).Center
 }
 
 // injectedSlowdown is MORGANA_BENCH_SLOWDOWN: the share by which each measured run is prolonged, so
 // that a regression gate can be tested live.
-func injectedSlowdown() float64 {
-	var f float64
-	fmt.Sscanf(os.Getenv("MORGANA_BENCH_SLOWDOWN"), "%g", &f)
-	return f
+func injectedSlowdown() (float64, error) {
+	text := os.Getenv("MORGANA_BENCH_SLOWDOWN")
+	if text == "" {
+		return 0, nil
+	}
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(f >= 0 && f <= 100) {
+		return 0, fmt.Errorf("MORGANA_BENCH_SLOWDOWN is %q; want a share such as 0.3", text)
+	}
+	return f, nil
 }
 
-// probe is the interleaved roofline probe: a read of memory beyond the caches, and multiply-adds.
+// probe is the roofline probe: multiply-adds in registers, and a read of memory beyond the caches.
 // The buffer is unmapped when nothing holds it, whatever slices of it are about.
 type probe struct{ buf *memory.Buffer }
 
@@ -221,13 +246,11 @@ func newProbe() (*probe, error) {
 	return &probe{b}, nil
 }
 
-// line measures the probe: ns/op is the time of one multiply-add peak and one read together.
-func (p *probe) line() benchcmp.Line {
-	peak := kernel.PeakGFLOPS(20 * time.Millisecond)
-	read := kernel.ReadBandwidth(p.buf.Bytes(), 30*time.Millisecond)
+// line is the probe's line at the measured GFLOP/s and GB/s of one thread: ns/op is the time of 10⁸
+// floating-point operations and one read of the buffer, half each.
+func (p *probe) line(peak, read float64) benchcmp.Line {
 	ns := float64(p.buf.Len())/read/2 + 1e8/peak/2
-	runtime.KeepAlive(p.buf)
-	return benchcmp.Line{Name: fmt.Sprintf("%s-%d", benchcmp.ProbeName, runtime.GOMAXPROCS(0)), Iters: 1, NsPerOp: ns,
+	return benchcmp.Line{Name: fmt.Sprintf("%s-%d", benchcmp.ProbeName, runtime.GOMAXPROCS(0)), Iters: turns, NsPerOp: ns,
 		More: []benchcmp.Value{{Value: peak, Unit: "GFLOP/s"}, {Value: read, Unit: "GB/s"}}}
 }
 
