@@ -130,6 +130,7 @@ func (s *sizing) add(g *ugraph.Graph) {
 			}
 		}
 	}
+	defer s.positions(g)
 	for i := range g.Nodes {
 		n := &g.Nodes[i]
 		if n.Body != nil {
@@ -139,6 +140,31 @@ func (s *sizing) add(g *ugraph.Graph) {
 			}
 		}
 		s.node(g, n)
+	}
+}
+
+// positions unites the axis of an iota in a block graph with the axis that the same grid dimension or
+// loop cuts: the tile of the iota holds the positions of the tile of that axis.
+func (s *sizing) positions(g *ugraph.Graph) {
+	if g.Level != ugraph.BlockLevel {
+		return
+	}
+	for i := range g.Nodes {
+		if g.Nodes[i].Op != ugraph.OpIota {
+			continue
+		}
+		own := s.slot(g, g.Nodes[i].Results[0], 0)
+		for _, r := range s.rels {
+			if r.stacked || s.find(r.whole) != s.find(own) {
+				continue
+			}
+			for _, o := range s.rels {
+				if o.kind == r.kind && !o.stacked && s.find(o.whole) != s.find(own) && s.real[o.whole] == s.real[own] &&
+					(r.kind == tiled && o.parts[1] == r.parts[1] || r.kind == product && len(r.parts) == 2 && len(o.parts) == 2 && o.parts[0] == r.parts[0]) {
+					s.union(o.whole, own)
+				}
+			}
+		}
 	}
 }
 
