@@ -21,6 +21,7 @@ import (
 	"github.com/morgana-ml/morgana/runtime/cpu"
 	"github.com/morgana-ml/morgana/runtime/cpu/kernel"
 	"github.com/morgana-ml/morgana/runtime/memory"
+	"github.com/morgana-ml/morgana/search/cost"
 )
 
 type benchCmd struct {
@@ -41,6 +42,7 @@ type benchmark struct {
 	name string
 	sess *execute.Session
 	cost costFields
+	size int // of the probe's buffer: bytes of inputs and outputs, whatever a kernel moves in between
 }
 
 func (c *benchCmd) Run(a *app) error {
@@ -155,7 +157,14 @@ func (c *benchCmd) load(d *cpu.Device) ([]*benchmark, error) {
 				if err != nil {
 					return nil, err
 				}
-				out = append(out, &benchmark{name: f.kind + "/" + strings.ReplaceAll(f.name, " ", "_"), sess: sess, cost: costsOf(g, env, 0)})
+				least, err := cost.MinBytes(s.graph, env)
+				if err != nil {
+					return nil, err
+				}
+				out = append(out, &benchmark{
+					name: f.kind + "/" + strings.ReplaceAll(f.name, " ", "_"), sess: sess, cost: costsOf(g, env, 0),
+					size: int(min(max(least, minProbe), maxProbe)),
+				})
 			}
 		}
 	}
@@ -186,7 +195,7 @@ func (b *benchmark) measure(a *app, p *probe, threads int) (base, line benchcmp.
 	runs := 0
 	for range turns {
 		peak = append(peak, kernel.PeakGFLOPS(probeTime))
-		read = append(read, kernel.ReadBandwidth(p.buf.Bytes(), probeTime))
+		read = append(read, kernel.ReadBandwidth(p.buf.Bytes()[:b.size], probeTime))
 		least := time.Duration(math.MaxInt64)
 		start := time.Now()
 		for n := 0; n < turnRuns || time.Since(start) < turnTime; n++ {
@@ -230,12 +239,20 @@ func injectedSlowdown() (float64, error) {
 	return f, nil
 }
 
-// probe is the roofline probe: multiply-adds in registers, and a read of memory beyond the caches.
+// probe is the roofline probe: multiply-adds in registers, and reads of as many bytes as the kernel's
+// inputs and outputs have. A kernel whose data lies in a cache does not wait for memory, whose
+// bandwidth on a shared machine is what varies most; so its probe reads that cache.
 // The buffer is unmapped when nothing holds it, whatever slices of it are about.
 type probe struct{ buf *memory.Buffer }
 
+// The bounds of what a probe reads, in bytes.
+const (
+	minProbe = 16 << 10
+	maxProbe = 64 << 20
+)
+
 func newProbe() (*probe, error) {
-	b, err := memory.Alloc(64 << 20)
+	b, err := memory.Alloc(maxProbe)
 	if err != nil {
 		return nil, err
 	}
@@ -247,9 +264,9 @@ func newProbe() (*probe, error) {
 }
 
 // line is the probe's line at the measured GFLOP/s and GB/s of one thread: ns/op is the time of 10⁸
-// floating-point operations and one read of the buffer, half each.
+// floating-point operations and of reading 64 MiB in pieces of the kernel's size, half each.
 func (p *probe) line(peak, read float64) benchcmp.Line {
-	ns := float64(p.buf.Len())/read/2 + 1e8/peak/2
+	ns := maxProbe/read/2 + 1e8/peak/2
 	return benchcmp.Line{Name: fmt.Sprintf("%s-%d", benchcmp.ProbeName, runtime.GOMAXPROCS(0)), Iters: turns, NsPerOp: ns,
 		More: []benchcmp.Value{{Value: peak, Unit: "GFLOP/s"}, {Value: read, Unit: "GB/s"}}}
 }
