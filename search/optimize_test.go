@@ -1,0 +1,186 @@
+package search
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/morgana-ml/morgana/ugraph"
+	"github.com/morgana-ml/morgana/ugraph/text"
+)
+
+// kernels counts the graph-defined kernels and the other operators that move data.
+func kernels(g *ugraph.Graph) (defined, others int) {
+	for i := range g.Nodes {
+		switch g.Nodes[i].Op {
+		case ugraph.OpKernel:
+			defined++
+		case ugraph.OpConst, ugraph.OpIota, ugraph.OpReshape:
+		default:
+			others++
+		}
+	}
+	return defined, others
+}
+
+// loads counts the loads of a kernel's input.
+func loads(b *ugraph.Graph, input string) int {
+	n := 0
+	for i := range b.Nodes {
+		if m := &b.Nodes[i]; m.Op == ugraph.OpLoad && b.Values[m.Args[0]].Name == input {
+			n++
+		}
+	}
+	return n
+}
+
+// TestStructure is the table of what must come out, without any code for a program.
+func TestStructure(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		most    int   // kernels
+		scores  int64 // elements of a score matrix, which no tensor between kernels may have; 0: no scores
+		readsX  string
+		inShort bool
+	}{
+		{name: "rmsnorm_linear", most: 1, readsX: "X", inShort: true},
+		{name: "gated_mlp", most: 1, readsX: "X"},
+		{name: "lora", most: 1, inShort: true},
+		{name: "ntrans", most: 1, inShort: true},
+		{name: "softmax_wide", most: 1, readsX: "X", inShort: true},
+		{name: "layer_norm", most: 1},
+		{name: "moe", most: 2},
+		{name: "mlp_decode", most: 2},
+		{name: "gqa", most: 2, scores: 2 * 256 * 4096, inShort: true},
+		{name: "mqa", most: 2, scores: 1024 * 4096},
+		{name: "mha", most: 2, scores: 32 * 16 * 4096},
+		{name: "qknorm_gqa", most: 2, scores: 2 * 256 * 4096},
+		{name: "qvnorm_gqa", most: 2, scores: 2 * 256 * 4096},
+		{name: "attention_decode", most: 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if testing.Short() && !c.inShort {
+				t.Skip("the long rows run without -short")
+			}
+			r := optimize(t, embedded(t, c.name), Options{})
+			g := r.Best.Graph
+			if r.Best == r.Baseline {
+				if n := len(r.Baseline.Cost.Kernels); n > c.most {
+					t.Fatalf("the program itself with %d kernels: %s", n, r.Reason)
+				}
+				return
+			}
+			defined, others := kernels(g)
+			if defined+others > c.most {
+				t.Errorf("%d kernels, want at most %d\n%s", defined+others, c.most, text.Print(g))
+			}
+			for i := range g.Nodes {
+				n := &g.Nodes[i]
+				if n.Op != ugraph.OpKernel {
+					continue
+				}
+				for _, v := range n.Results {
+					if e, ok := ugraph.Elements(g.Values[v].Shape).Const(); ok && c.scores > 0 && e >= c.scores {
+						t.Errorf("the scores reach memory\n%s", text.Print(g))
+					}
+				}
+				if c.readsX != "" && loads(n.Body, c.readsX) > 1 {
+					t.Errorf("%s is loaded more than once\n%s", c.readsX, text.Print(g))
+				}
+			}
+		})
+	}
+}
+
+// TestJobs: no count and no graph depends on the number of cores.
+func TestJobs(t *testing.T) {
+	for _, name := range []string{"tiny", "lora", "gqa"} {
+		want := ""
+		for _, jobs := range []int{1, 2, 8, 2} {
+			r := optimize(t, embedded(t, name), Options{Jobs: jobs})
+			r.Seconds = 0
+			got := fmt.Sprintf("%s %+v %v %v", ugraph.Hash(r.Best.Lowered), r.Stats, r.Rejections, r.Best.Equal)
+			if want == "" {
+				want = got
+			}
+			if got != want {
+				t.Errorf("%s with %d jobs:\n%s\nwant\n%s", name, jobs, got, want)
+			}
+		}
+	}
+}
+
+func TestBudgetAndInterruption(t *testing.T) {
+	g := embedded(t, "qknorm_gqa")
+	r := optimize(t, g, Options{Budget: time.Millisecond})
+	if r.Stop != "budget" || r.Best != r.Baseline || r.Reason == "" {
+		t.Errorf("stop %q, reason %q", r.Stop, r.Reason)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	r, err := Optimize(ctx, g, testRow(t), nil, lowered, Options{Seed: 1})
+	if err != nil || r.Stop != "interrupted" || r.Best != r.Baseline {
+		t.Errorf("interrupted: %v, %v", r, err)
+	}
+}
+
+// TestSegments: operators that no axis form expresses stay, and the rest is searched around them.
+func TestSegments(t *testing.T) {
+	r := optimize(t, parse(t, "test", `program embed(I: i32[7], E: f32[100, 64], W: const f32[64, 32]) -> (Y) {
+    Y = relu(gather(E, I) @ W)
+}`), Options{})
+	if fmt.Sprint(r.Kept) != "[gather]" {
+		t.Errorf("kept %v", r.Kept)
+	}
+	if d, o := kernels(r.Best.Graph); d != 1 || o != 1 {
+		t.Errorf("%d kernels beside %d operators, want 1 and 1\n%s", d, o, text.Print(r.Best.Graph))
+	}
+}
+
+// TestShapesOfPrograms: outputs that are inputs, scalars, unit axes, several outputs, many inputs.
+func TestShapesOfPrograms(t *testing.T) {
+	for _, src := range []string{
+		`program identity(X: f32[3, 5]) -> (Y) { Y = X }`,
+		`program scalar(X: f32[7]) -> (Y) { Y = sum(X * X) }`,
+		`program unit(X: f32[1, 1, 13], W: f32[13, 1]) -> (Y) { Y = X @ W }`,
+		`program two(X: f32[11, 17]) -> (Y, L) { Y = softmax(X)  L = logsumexp(X) }`,
+		`program twice(X: f32[11, 17]) -> (Y) { Y = X * X + X }`,
+		`program many(A: f32[7], B: f32[7], C: f32[7], D: f32[7], E: f32[7], F: f32[7], G: f32[7], H: f32[7], I: f32[7], J: f32[7], K: f32[7], L: f32[7]) -> (Y) {
+    Y = A + B * C + D * E + F * G + H * I + J * K + L
+}`,
+		`program gram(X: f32[19, 23]) -> (Y) { Y = softmax(X @ transpose(X)) }`,
+		`program pick(X: f32[5, 64]) -> (V, I) { V, I = topk(X * 2, k=3) }`,
+	} {
+		g := parse(t, "test", src)
+		t.Run(g.Name, func(t *testing.T) {
+			r := optimize(t, g, Options{})
+			if r.Best == r.Baseline && r.Reason == "" {
+				t.Error("the program itself, without a reason")
+			}
+		})
+	}
+}
+
+func TestSizes(t *testing.T) {
+	g := embedded(t, "attention_decode")
+	if got := Sizes(g, nil); len(got) != 3 || got[0]["S"] != 16384 || got[1]["S"] != 2048 || got[2]["S"] != 131072 {
+		t.Errorf("sizes %v", got)
+	}
+	if got := Sizes(g, map[string][]int64{"S": {16, 257}}); len(got) != 2 || got[1]["S"] != 257 {
+		t.Errorf("sizes %v", got)
+	}
+}
+
+func BenchmarkOptimize(b *testing.B) {
+	for _, name := range []string{"rmsnorm_linear", "gated_mlp", "lora", "ntrans", "moe", "gqa", "qknorm_gqa"} {
+		g := embedded(b, name)
+		b.Run(name, func(b *testing.B) {
+			states := 0
+			for b.Loop() {
+				states += optimize(b, g, Options{}).Stats.States
+			}
+			b.ReportMetric(float64(states)/b.Elapsed().Seconds(), "states/s")
+		})
+	}
+}
