@@ -79,9 +79,6 @@ func TestCorpus(t *testing.T) {
 				if !c.right && r.Witness == nil {
 					t.Errorf("rejected without a witness: %s", r.Reason)
 				}
-				if took > 2*time.Second {
-					t.Errorf("took %v", took)
-				}
 			})
 		}
 	}
