@@ -279,6 +279,47 @@ var graphAttacks = []struct{ name, a, b string }{
 		`ugraph p for p(X: f32[8, 64]) -> (Y) {
 		P = kernel k(X) grid(a: 64 by 16) { store P(a=1) = sum(load(X, a=1), axis=1, keepdims=true) }
 		Y = sum(slice(P, axis=1, start=0, end=3), axis=1) }`},
+	{"high bits of an integer", `program p(A: i32[64]) -> (Y) { Y = A + 0 }`, `program p(A: i32[64]) -> (Y) { Y = and(A, 65535) }`},
+	{"an integer beyond a threshold", `program p(A: i32[64], X: f32[64]) -> (Y) { Y = X * 1 }`, `program p(A: i32[64], X: f32[64]) -> (Y) { Y = where(A < 100000, X, 0) }`},
+	{"a negative integer", `program p(A: i32[64]) -> (Y) { Y = A + 0 }`, `program p(A: i32[64]) -> (Y) { Y = maximum(A, -1000) }`},
+	{"one position of 4096", `program p(X: f32[8, 4096]) -> (Y) { Y = X * 1 }`,
+		`program p(X: f32[8, 4096]) -> (Y) { Y = where(reshape(iota(n=4096), shape=[1, 4096]) == 3000, 0, X) }`},
+	{"positions beyond a symbolic size's start", `program p(X: f32[8, S]) -> (Y) where S <= 8192 { Y = X * 1 }`,
+		`program p(X: f32[8, S]) -> (Y) where S <= 8192 { Y = where(reshape(iota(n=S), shape=[1, S]) > 5000, 0, X) }`},
+	{"a distance beyond a symbolic size's start", `program p(X: f32[S, S]) -> (Y) where S <= 8192 { I = reshape(iota(n=S), shape=[S, 1])
+		J = reshape(iota(n=S), shape=[1, S])
+		Y = where(J <= I, X, 0) }`,
+		`program p(X: f32[S, S]) -> (Y) where S <= 8192 { I = reshape(iota(n=S), shape=[S, 1])
+		J = reshape(iota(n=S), shape=[1, S])
+		Y = where(and(J <= I, J + 4000 > I), X, 0) }`},
+	{"positions to a power", `program p(X: f32[8, S]) -> (Y) where S <= 8192 { Y = X * cast(reshape(iota(n=S), shape=[1, S]), to=f32) }`,
+		`program p(X: f32[8, S]) -> (Y) where S <= 8192 { Y = X * cast(reshape(and(iota(n=S), 1023), shape=[1, S]), to=f32) }`},
+	{"a choice among three", `program p(X: f32[6, 8], Z: f32[6, 8], W: f32[6, 8]) -> (Y) { Y = where(X < Z, where(Z < W, X, Z), W) }`,
+		`program p(X: f32[6, 8], Z: f32[6, 8], W: f32[6, 8]) -> (Y) { Y = where(X < Z, where(X < W, X, Z), W) }`},
+	{"a choice among four in one order", `program p(X: f32[6, 8], Z: f32[6, 8], W: f32[6, 8], U: f32[6, 8]) -> (Y) { Y = X * 1 + 0 * (Z + W + U) }`,
+		`program p(X: f32[6, 8], Z: f32[6, 8], W: f32[6, 8], U: f32[6, 8]) -> (Y) { Y = where(X < Z, where(Z < W, where(W < U, Z, X), X), X) }`},
+	{"the rank of an element", `program p(X: f32[6, 8]) -> (Y) { Y = sum(cast(reshape(X, shape=[6, 8, 1]) < reshape(X, shape=[6, 1, 8]), to=f32), axis=2) }`,
+		`program p(X: f32[6, 8]) -> (Y) { Y = minimum(sum(cast(reshape(X, shape=[6, 8, 1]) < reshape(X, shape=[6, 1, 8]), to=f32), axis=2), 6) }`},
+	{"all below the maximum", `program p(X: f32[6, 9]) -> (Y) { Y = where(X >= max(X, axis=1, keepdims=true), X, 0) }`,
+		`program p(X: f32[6, 9]) -> (Y) { Y = where(X >= max(slice(X, axis=1, start=0, end=8), axis=1, keepdims=true), X, 0) }`},
+	{"a maximum over one tile of four", `program p(X: f32[6, 8], Z: f32[6, 8]) -> (Y) { Y = where(Z < max(X, axis=1, keepdims=true), Z, 0) }`,
+		`ugraph p for p(X: f32[6, 8], Z: f32[6, 8]) -> (Y) {
+		M = kernel k(X) loop(c: 8 by 2) { x = load(X, loop=1)
+			store M() = accum(max(x, axis=1, keepdims=true), kind=max) }
+		Y = where(Z < minimum(M, max(Z, axis=1, keepdims=true)), Z, 0) }`},
+	{"a window over masked first tiles", `program p(X: f32[32, 32], V: f32[32, 8]) -> (Y) { I = reshape(iota(n=32), shape=[32, 1])
+		J = reshape(iota(n=32), shape=[1, 32])
+		Y = softmax(where(and(J <= I, J > I - 6), X, -inf)) @ V }`,
+		`ugraph p for p(X: f32[32, 32], V: f32[32, 8]) -> (Y) {
+		Y = kernel k(X, V) loop(c: 32 by 8) {
+			i = reshape(load(iota(n=32)), shape=[32, 1])
+			j = reshape(load(iota(n=32), loop=0), shape=[1, 8])
+			s = where(and(j <= i, j > i - 6), load(X, loop=1), -inf)
+			m = accum(max(s, axis=1, keepdims=true), kind=max)
+			e = exp(s - running(m))
+			f = exp(previous(m) - running(m))
+			store Y() = accum(e @ load(V, loop=0), f) / accum(sum(e, axis=1, keepdims=true), f)
+		} }`},
 	{"nested exponentials", `program p(X: f32[4, 8]) -> (Y) { Y = exp(exp(exp(X))) }`, `program p(X: f32[4, 8]) -> (Y) { Y = exp(exp(exp(X) + 1e-9)) }`},
 }
 
