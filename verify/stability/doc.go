@@ -30,7 +30,7 @@
 // median alone misses an outlier in one row. Why the sensitivity? It forgives an error of κ·u, which
 // the inputs' own rounding makes, but not κ²·u: the difference between Chan's variance and E[x²]−E[x]².
 //
-// Why a small instance? Judging takes twelve runs of each candidate in the interpreter: 15-60 ms for
+// Why a small instance? Judging takes twelve runs of each candidate in the interpreter: 15-110 ms for
 // most programs at a few hundred terms a sum, minutes at full size. Axes that are summed by themselves
 // keep 512 elements (256 where that is too much work), those of matmuls 256 down to 16, a loop at least 3 trips where
 // it has them, one-row programs get more rows. A literal n, 1/n, n−1 or 1/(n−1) of an axis that is
@@ -46,7 +46,7 @@
 // # Calibration
 //
 // The rule was fitted on softmax, attention, norms and LoRA: 17 pairs of TestTable, in three element
-// types, 12 seeds, all as published. Closest there: 0.35 accepted (flash attention with f16 tiles; 0.33
+// types, 12 seeds, all as published. Closest there: 0.35 accepted (flash attention with f16 tiles; 0.34
 // over the emitted graphs of the embedded programs), 1.42 rejected (layer norm shifted by the first
 // element, f32).
 // TestHeldOut has 16 more pairs. Closest: 0.26 accepted (rms norm with bf16 squares), 1.46 rejected
