@@ -32,7 +32,8 @@ func (b *bound) tests(opt Options) (int, error) {
 	}
 	n := max(2, math.Ceil(want/-b.log2))
 	if b.cells < 1 {
-		n = max(n, math.Ceil(want/-math.Log2(1-b.cells)))
+		// Log1p: for cells below 2^-53 the difference 1 − cells would be 1, and no test too few.
+		n = max(n, math.Ceil(want*math.Ln2/-math.Log1p(-b.cells)))
 	}
 	if n > maxTests {
 		return 0, &errUndecided{fmt.Sprintf("%.0f tests would be needed, more than %d", n, maxTests)}
@@ -96,11 +97,8 @@ func (c *check) bound(in *instance, st setting) (*bound, error) {
 			return nil, err
 		}
 	}
-	switch st.model {
-	case field.H:
+	if st.model == field.H {
 		b.cells = min(b.cells, cellOfOrder(a.s.Compared()))
-	case field.Q:
-		b.cells = min(b.cells, math.Exp2(-float64(max(1, a.s.Compared()))))
 	}
 	for _, i := range c.a.Inputs {
 		if c.a.Value(i.Value).DType == ugraph.Bool {

@@ -105,7 +105,10 @@ func sameStates(g *ugraph.Graph, two, one []*tensor[field.Value]) error {
 			return &errInduction{"an accumulator's extent depends on the tile"}
 		}
 		for i := range x.f {
-			if !x.f[i].Same(y.f[i]) && !(x.f[i].Kind == field.Undef || y.f[i].Kind == field.Undef) || (x.f[i].Kind == field.Undef) != (y.f[i].Kind == field.Undef) {
+			if x.f[i].Kind == field.Undef || y.f[i].Kind == field.Undef {
+				return &errInduction{"an accumulator is undefined after some trips (a fully masked tile?)"}
+			}
+			if !x.f[i].Same(y.f[i]) {
 				return &errInduction{"two trips do not leave an accumulator as one trip over both tiles does"}
 			}
 		}

@@ -40,6 +40,27 @@ type integerUse struct {
 	computed bool
 }
 
+// integersDecide tells whether an integer input is compared or computed with: then a difference may
+// hide at values that random draws do not meet.
+func (c *check) integersDecide(in *instance) bool {
+	for i := range c.a.Inputs {
+		if !c.a.Value(c.a.Inputs[i].Value).DType.IsInt() {
+			continue
+		}
+		use := integerUse{limit: maxPosition}
+		use.follow(in, c.a, c.a.Inputs[i].Value)
+		for j, k := range c.m.inputs {
+			if k == i {
+				use.follow(in, c.b, c.b.Inputs[j].Value)
+			}
+		}
+		if use.computed {
+			return true
+		}
+	}
+	return false
+}
+
 // follow looks at every operator that sees the value, through operators that only move it.
 func (u *integerUse) follow(in *instance, g *ugraph.Graph, v ugraph.ValueID) {
 	for i := range g.Nodes {

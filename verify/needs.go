@@ -183,7 +183,7 @@ func (s *sizing) uses(g *ugraph.Graph, sig []string, axisOf func(int) int, input
 
 // needs is the least number of columns of every axis, the axes that would need more than the limit,
 // and the counts of grid dimensions whose blocks no output entry sees two of.
-func (c *check) needs(s *sizing) (need map[int]int, over []int, single map[int]bool) {
+func (c *check) needs(s *sizing) (need map[int]int, over []int, single map[int]bool, err error) {
 	axisOf := s.axisOf()
 	name := func(n int) []string {
 		out := make([]string, n)
@@ -244,7 +244,7 @@ func (c *check) needs(s *sizing) (need map[int]int, over []int, single map[int]b
 	for round := 0; round <= len(axes); round++ {
 		changed := false
 		for _, a := range axes {
-			n := 0
+			n := 1 // Σ1: the weights of an axis add up to its extent
 			if out[a] {
 				n++
 			}
@@ -288,22 +288,6 @@ func (c *check) needs(s *sizing) (need map[int]int, over []int, single map[int]b
 			over = append(over, a)
 		}
 	}
-	// Positions are compared with each other and with constants: the instance must reach beyond
-	// every constant that the real size reaches beyond.
-	if len(s.iota) > 0 {
-		far := max(integerConstants(c.a), integerConstants(c.b))
-		for i := range s.iota {
-			a := axisOf(i)
-			n := max(need[a], 4)
-			if far < maxOffset {
-				n = max(n, far+3)
-			} else {
-				n = maxOffset
-				over = append(over, a)
-			}
-			need[a] = n
-		}
-	}
 	// A grid dimension that cuts no reduced axis: an output entry sees one block of it.
 	single = map[int]bool{}
 	for _, g := range s.order {
@@ -319,24 +303,5 @@ func (c *check) needs(s *sizing) (need map[int]int, over []int, single map[int]b
 			single[s.find(cv.parts)] = free
 		}
 	}
-	return need, over, single
-}
-
-// maxOffset bounds the integer constants beside positions that an instance is enlarged for.
-const maxOffset = 2048
-
-// integerConstants is the largest absolute value of the integer literals of a graph.
-func integerConstants(g *ugraph.Graph) int {
-	far := 0
-	for i := range g.Nodes {
-		n := &g.Nodes[i]
-		if n.Body != nil {
-			far = max(far, integerConstants(n.Body))
-		}
-		if n.Op == ugraph.OpConst && g.Value(n.Results[0]).DType.IsInt() {
-			v, _ := n.Attrs.Num("value", ugraph.Int(0)).IsInt()
-			far = max(far, int(min(max(v, -v), maxOffset)))
-		}
-	}
-	return far
+	return need, over, single, c.placePositions(s, need, axisOf)
 }

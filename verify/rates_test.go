@@ -51,7 +51,10 @@ func TestFalseAcceptRates(t *testing.T) {
 			c := &check{ctx: context.Background(), a: p, b: g, m: m, res: &Result{}}
 			c.key, c.env = c.streamKey(), c.realEnv()
 			s := c.analyse()
-			need, _, single := c.needs(s)
+			need, _, single, err := c.needs(s)
+			if err != nil {
+				t.Fatal(err)
+			}
 			in, err := s.solve(plan{trips: 2, blocks: 2, env: c.env, need: need, single: single, weigh: true})
 			if err != nil {
 				t.Fatal(err)
