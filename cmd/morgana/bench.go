@@ -82,6 +82,7 @@ func (c *benchCmd) Run(a *app) error {
 	}
 	d := cpu.New(c.Threads)
 	defer d.Close()
+	debugDevice(a, d)
 	bs, err := c.load(d)
 	if err != nil {
 		return err
@@ -121,6 +122,9 @@ func (c *benchCmd) Run(a *app) error {
 func (c *benchCmd) load(d *cpu.Device) ([]*benchmark, error) {
 	dims, err := parseDims(c.Dim)
 	if err != nil {
+		return nil, err
+	}
+	if err := oneSize(dims); err != nil {
 		return nil, err
 	}
 	var out []*benchmark

@@ -84,7 +84,7 @@ func writeBundle(a *app, dir string, s subject, rs []*search.Result, goPackage s
 		for _, t := range b.TargetNames() {
 			if h, err := bundle.ContentHash(b, t); err == nil {
 				if err := st.MarkVerified(h); err != nil {
-					a.say("kernel store: %v; the bundle will be verified again before its first run", err)
+					a.say("%v; the bundle will be verified again before its first run", err)
 				}
 			}
 		}

@@ -103,6 +103,10 @@ func Main(args []string, stdout, stderr io.Writer) (code int) {
 		fmt.Fprintf(stderr, "morgana: %v (morgana --help lists commands and flags)\n", err)
 		return exitBad
 	}
+	if err := checkEnvironment(); err != nil {
+		fmt.Fprintf(stderr, "morgana: %v\n", err)
+		return exitBad
+	}
 	out := &output{w: stdout, hold: asJSON(kctx)}
 	a := &app{ctx: ctx, stdout: out, stderr: stderr, quiet: c.Quiet}
 	return out.finish(a.ended(kctx.Run(a)), stderr)

@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"sort"
 	"strings"
 	"time"
@@ -81,6 +80,9 @@ func (c *runCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	if err := oneSize(dims); err != nil {
+		return err
+	}
 	ss, err := resolve(c.X)
 	if err != nil {
 		return err
@@ -90,12 +92,7 @@ func (c *runCmd) Run(a *app) error {
 	}
 	d := cpu.New(c.Threads)
 	defer d.Close()
-	if debugLevel() >= 2 {
-		d.OnKernel(func(k cpu.KernelRun) {
-			us := float64(k.Elapsed.Nanoseconds()) / 1e3
-			fmt.Fprintf(os.Stderr, "%-24s %10.1f µs %8.1f GFLOP/s %8.1f GB/s\n", k.Name, us, k.Flops/us/1e3, k.Bytes/us/1e3)
-		})
-	}
+	debugDevice(a, d)
 	failed := 0
 	for _, s := range ss {
 		ok, err := c.one(a, d, s, dims)
@@ -299,10 +296,3 @@ func median(sorted []time.Duration) time.Duration {
 }
 
 func micros(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e3 }
-
-// debugLevel is MORGANA_DEBUG.
-func debugLevel() int {
-	n := 0
-	fmt.Sscanf(os.Getenv("MORGANA_DEBUG"), "%d", &n)
-	return n
-}

@@ -38,7 +38,7 @@ func openStore(a *app, g *ugraph.Graph, row target.Row, opt search.Options) (*st
 		Options: fmt.Sprintf("top=%d seed=%d error=%g measure=%v dims=%v", opt.Top, opt.Seed, opt.ErrorLog2, opt.Measure, opt.Dims)}
 	s, err := store.Open("")
 	if err != nil {
-		a.say("kernel store: %v; going on without it", err)
+		a.say("%v; going on without it", err)
 		return nil, key
 	}
 	return s, key
@@ -143,7 +143,7 @@ func remember(a *app, s *store.Store, key store.Key, r *search.Result) {
 		err = s.Put(key, data)
 	}
 	if err != nil {
-		a.say("kernel store: %v; the result is not kept", err)
+		a.say("%v; the result is not kept", err)
 	}
 }
 

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/morgana-ml/morgana/codegen/bundle"
@@ -112,9 +114,19 @@ func parseDims(flags []string) (map[string][]int64, error) {
 	return out, nil
 }
 
+// oneSize refuses a symbol with several sizes, where a thing is run once.
+func oneSize(dims map[string][]int64) error {
+	for _, name := range slices.Sorted(maps.Keys(dims)) {
+		if len(dims[name]) > 1 {
+			return fmt.Errorf("--dim %s: %d sizes are given; this command takes one", name, len(dims[name]))
+		}
+	}
+	return nil
+}
+
 // checkDims checks that every dimension names a symbol of the graph and lies in its bounds.
 func checkDims(g *ugraph.Graph, dims map[string][]int64) error {
-	for name, sizes := range dims {
+	for _, name := range slices.Sorted(maps.Keys(dims)) {
 		s, ok := g.Symbol(name)
 		if !ok {
 			var have []string
@@ -126,7 +138,7 @@ func checkDims(g *ugraph.Graph, dims map[string][]int64) error {
 			}
 			return fmt.Errorf("--dim %s: %s has no such symbol; it has %s", name, g.Name, strings.Join(have, ", "))
 		}
-		for _, n := range sizes {
+		for _, n := range dims[name] {
 			if err := s.Check(n); err != nil {
 				return fmt.Errorf("--dim %s=%d: %w", name, n, err)
 			}
