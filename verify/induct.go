@@ -82,9 +82,14 @@ func sameStates(g *ugraph.Graph, two, one []*tensor[field.Value]) error {
 		return &errInduction{"the number of accumulators depends on the trips"}
 	}
 	carried := false
+	phases, _ := ugraph.Phases(g)
 	for i := range g.Nodes {
 		op := g.Nodes[i].Op
 		carried = carried || op == ugraph.OpRunning || op == ugraph.OpPrevious || op == ugraph.OpAccum && len(g.Nodes[i].Args) == 2
+		if op == ugraph.OpMax || op == ugraph.OpMin || op == ugraph.OpMean {
+			// Not additive over tiles: a term of the sum may depend on what shares its tile.
+			carried = carried || phases[g.Nodes[i].Results[0]] == ugraph.InLoop
+		}
 	}
 	for k, x := range two {
 		y := one[k]

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
+	"os"
 	"testing"
 
 	"github.com/morgana-ml/morgana/ugraph"
@@ -238,15 +239,18 @@ func floatEqual(t *testing.T, p, g *ugraph.Graph) (bool, error) {
 }
 
 // TestMutations: every legal mutation of a known-good graph is rejected, or float64 says that it is
-// equal too.
+// equal too. Every fourth is tried by default, all of them with MORGANA_FULL=1.
 func TestMutations(t *testing.T) {
 	rejected, undecided, equal, illegal := 0, 0, 0, 0
 	for i, k := range knownGood {
 		p, g := goodPair(t, i)
 		ms := mutations(g)
-		step := 1
-		if testing.Short() {
-			step = 7
+		step := 4
+		switch {
+		case os.Getenv("MORGANA_FULL") == "1":
+			step = 1
+		case testing.Short():
+			step = 16
 		}
 		for j := 0; j < len(ms); j += step {
 			m := ms[j]

@@ -159,6 +159,9 @@ func (s *sizing) solve(p plan) (*instance, error) {
 				acc = w
 			}
 		}
+		if t := size[s.find(rel.parts[0])]; rel.kind == tiled && rel.ragged && !p.real && t > 0 && w%t == 0 {
+			return nil, &errUndecided{"no small instance has the ragged tiles that the real one has"}
+		}
 		if acc != w {
 			return nil, fmt.Errorf("no small sizes meet all reshapes and cuts")
 		}
@@ -264,7 +267,11 @@ func (s *sizing) propagate(size []int, isParts map[int]bool) bool {
 				}
 				changed = true
 			case size[w] != 0 && size[t] == 0:
-				size[t] = max(1, (size[w]+size[b]-1)/max(1, size[b]))
+				n := max(1, (size[w]+size[b]-1)/max(1, size[b]))
+				for rel.ragged && n > 1 && n < size[w]-1 && size[w]%n == 0 {
+					n++ // what can be ragged at the real size must be so here
+				}
+				size[t] = n
 				changed = true
 			}
 			continue
