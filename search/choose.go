@@ -18,10 +18,11 @@ import (
 // candidates are taken in rounds of a fixed size.
 func (s *state) verifyAll(ctx context.Context, cands []candidate) []*Choice {
 	var passed []*Choice
-	// Without measuring, the first in predicted order that passes is the winner.
+	// Without measuring, the first in predicted order that passes is the winner: one at a time, whose
+	// checks use the cores.
 	want, size := s.opt.Top, round
 	if !s.opt.Measure || s.m == nil {
-		want, size = 1, 2
+		want, size = 1, 1
 	}
 	judge := sync.OnceValues(func() (*stability.Judge, error) {
 		return stability.New(s.r.Program, stability.Options{Seed: s.opt.Seed})
@@ -35,7 +36,7 @@ func (s *state) verifyAll(ctx context.Context, cands []candidate) []*Choice {
 		var mu sync.Mutex
 		for i := range batch {
 			g.Go(func() error {
-				c, reason := s.verifyOne(ctx, batch[i], judge)
+				c, reason := s.verifyOne(ctx, batch[i], judge, max(1, s.jobs()/size))
 				mu.Lock()
 				defer mu.Unlock()
 				results[i], reasons[i] = c, reason
@@ -65,41 +66,59 @@ func (s *state) verifyAll(ctx context.Context, cands []candidate) []*Choice {
 	return passed
 }
 
-// verifyOne checks a candidate: equal to the program, no less stable, lowered, equal again, executed.
-func (s *state) verifyOne(ctx context.Context, c candidate, judge func() (*stability.Judge, error)) (*Choice, string) {
+// verifyOne checks a candidate: equal to the program, no less stable, equal when lowered, executed.
+func (s *state) verifyOne(ctx context.Context, c candidate, judge func() (*stability.Judge, error), jobs int) (*Choice, string) {
 	opt := verify.Options{ErrorLog2: s.opt.ErrorLog2, Seed: s.opt.Seed, Candidates: s.opt.Top + 8}
 	out := &Choice{Graph: c.graph, Lowered: c.graph, PredictedUS: c.predictedUS, Derivation: c.derivation}
-	eq, err := verify.Equal(ctx, s.r.Program, c.graph, opt)
-	if err != nil {
-		return nil, err.Error()
-	}
-	if !eq.Equal {
-		return nil, "not equal: " + eq.Reason
-	}
-	j, err := judge()
-	if err != nil {
-		return nil, err.Error()
-	}
-	st, err := j.Check(ctx, c.graph)
-	if err != nil {
-		return nil, err.Error()
-	}
-	if !st.OK {
-		return nil, "less stable: " + st.Reason
-	}
-	out.Equal, out.Stable = eq, st
+	var err error
 	if s.lower != nil {
 		if out.Lowered, err = s.lower(c.graph); err != nil {
 			return nil, "lowering: " + err.Error()
 		}
-		if ugraph.Hash(out.Lowered) != ugraph.Hash(c.graph) {
-			low, err := verify.Equal(ctx, s.r.Program, out.Lowered, opt)
+	}
+	// The three checks know nothing of each other; what is said of a candidate is the first in their order.
+	checks := []func() string{
+		func() string {
+			var reason string
+			out.Equal, reason = equalTo(ctx, s.r.Program, c.graph, opt)
+			return reason
+		},
+		func() string {
+			j, err := judge()
 			if err != nil {
-				return nil, "lowered: " + err.Error()
+				return err.Error()
 			}
-			if !low.Equal {
-				return nil, "lowered form is not equal: " + low.Reason
+			if out.Stable, err = j.Check(ctx, c.graph); err != nil {
+				return err.Error()
 			}
+			if !out.Stable.OK {
+				return "less stable: " + out.Stable.Reason
+			}
+			return ""
+		},
+		func() string {
+			if ugraph.Hash(out.Lowered) == ugraph.Hash(c.graph) {
+				return ""
+			}
+			if _, reason := equalTo(ctx, s.r.Program, out.Lowered, opt); reason != "" {
+				return "lowered: " + reason
+			}
+			return ""
+		},
+	}
+	reasons := make([]string, len(checks))
+	var g errgroup.Group
+	g.SetLimit(jobs)
+	for i, check := range checks {
+		g.Go(func() error {
+			reasons[i] = check()
+			return nil
+		})
+	}
+	g.Wait() // the functions return no error
+	for _, reason := range reasons {
+		if reason != "" {
+			return nil, reason
 		}
 	}
 	if out.Cost, err = cost.Graph(out.Lowered, s.envs[0], &s.row); err != nil {
@@ -112,6 +131,18 @@ func (s *state) verifyOne(ctx context.Context, c candidate, judge func() (*stabi
 		out.Executed = true
 	}
 	return out, ""
+}
+
+// equalTo returns the record of verification, or why a candidate is not accepted.
+func equalTo(ctx context.Context, program, candidate *ugraph.Graph, opt verify.Options) (*verify.Result, string) {
+	r, err := verify.Equal(ctx, program, candidate, opt)
+	switch {
+	case err != nil:
+		return nil, err.Error()
+	case !r.Equal:
+		return nil, "not equal: " + r.Reason
+	}
+	return r, ""
 }
 
 // nearRatio is within which times count as near equals.
