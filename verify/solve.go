@@ -159,8 +159,8 @@ func (s *sizing) solve(p plan) (*instance, error) {
 				acc = w
 			}
 		}
-		if t := size[s.find(rel.parts[0])]; rel.kind == tiled && rel.ragged && !p.real && t > 0 && w%t == 0 {
-			return nil, &errUndecided{"no small instance has the ragged tiles that the real one has"}
+		if t := size[s.find(rel.parts[0])]; rel.kind == tiled && rel.ragged && !p.real && p.single == nil && t > 0 && w%t == 0 {
+			return nil, &errUndecided{fmt.Sprintf("no small instance has the ragged tiles that the real one has: %s by %s, here %d by %d", s.real[rel.whole], s.real[rel.parts[0]], w, t)}
 		}
 		if acc != w {
 			return nil, fmt.Errorf("no small sizes meet all reshapes and cuts")
@@ -262,7 +262,7 @@ func (s *sizing) propagate(size []int, isParts map[int]bool) bool {
 			switch {
 			case size[w] == 0 && size[t] != 0 && size[b] != 0 && s.mult(w, size, 0) == 1:
 				size[w] = size[t] * size[b]
-				if rel.ragged && size[t] > 1 {
+				if rel.ragged && size[t] > 1 && size[b] > 1 {
 					size[w]--
 				}
 				changed = true
