@@ -167,9 +167,8 @@ func (c *check) ways() []way {
 		way{name: "repeated columns", weighted: true, lenient: true, trips: 2})
 }
 
-// levels is the number of ranks that model H draws from for n compared elements. (Drawn per test with
-// probability proportional to L^n/2^(L+1), the weak orders would be uniform; n ranks reach each of
-// them with probability at least n^−n, which is what the tests are counted by.)
+// levels is the number of ranks that model H draws from for n compared elements: n, which reaches each
+// weak order with probability at least n^−n, and by that the tests are counted.
 func (c *check) levels(n int) uint64 { return uint64(max(1, n)) }
 
 // maxRoots bounds the components of arguments of algebraic square roots: a draw is good with

@@ -17,7 +17,6 @@ type engine[V any] struct {
 
 	accums  map[*ugraph.Graph][]*tensor[V] // per block graph: the accumulators of every block, in order
 	steps   int
-	inBlock int
 	lenient bool // axes that meet wrongly are taken for the first of them
 }
 

@@ -65,8 +65,6 @@ func (a fieldAlgebra) dot(x []field.Value, sx int, y []field.Value, sy int, n in
 	return a.s.Dot(x, sx, y, sy, n)
 }
 
-var half = big.NewRat(1, 2)
-
 // pow is x^exponent: exact for integers and halves, opaque for the rest.
 func (a fieldAlgebra) pow(x field.Value, exponent ugraph.Number) field.Value {
 	return powFunction[field.Value](a, x, exponent)

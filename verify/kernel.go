@@ -29,8 +29,6 @@ func (e *engine[V]) kernel(g *ugraph.Graph, inputs []*tensor[V]) ([]*tensor[V], 
 		k.blocks[i] = n
 		total *= n
 	}
-	e.inBlock++
-	defer func() { e.inBlock-- }()
 	k.at = make([]int, len(g.Grid))
 	for b := range total {
 		for i := len(k.at) - 1; i >= 0; i-- {

@@ -1,6 +1,7 @@
 package verify
 
-// Stability is the answer of Stable.
+// Stability says whether a candidate is no less stable than its program in floating point, as package
+// stability finds it.
 type Stability struct {
 	OK     bool               `json:"ok"`
 	Reason string             `json:"reason"`
