@@ -81,6 +81,7 @@ func TestShapesOfPrograms(t *testing.T) {
     Y = A + B * C + D * E + F * G + H * I + J * K + L
 }`,
 		`program gram(X: f32[19, 23]) -> (Y) { Y = softmax(X @ transpose(X)) }`,
+		`program unused(X: f32[11, 19]) -> (Y) { D = X + X  G = matmul(X, X, transpose_b=true)  Y = tanh(G) }`,
 		`program pick(X: f32[5, 64]) -> (V, I) { V, I = topk(X * 2, k=3) }`,
 	} {
 		g := parse(t, "test", src)

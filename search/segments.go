@@ -23,6 +23,7 @@ type segment struct {
 // segmentation is a program cut at the nodes that are not expressible.
 type segmentation struct {
 	program  *ugraph.Graph // primitive
+	live     []bool        // per node: an output depends on it
 	barrier  []bool        // per node
 	level    []int         // per node: segments and barriers run level by level, a level's segment first
 	segments []segment
@@ -31,7 +32,7 @@ type segmentation struct {
 // cutSegments cuts a primitive program at every node that expr.Lift refuses. It is an error if the
 // program as a whole cannot be read.
 func cutSegments(p *ugraph.Graph) (*segmentation, error) {
-	sg := &segmentation{program: p, barrier: make([]bool, len(p.Nodes))}
+	sg := &segmentation{program: p, live: liveNodes(p), barrier: make([]bool, len(p.Nodes))}
 	for {
 		sg.levels()
 		again := false
@@ -65,12 +66,31 @@ func cutSegments(p *ugraph.Graph) (*segmentation, error) {
 	}
 }
 
+// liveNodes tells which nodes an output depends on; the others belong to no segment, and are dropped.
+func liveNodes(p *ugraph.Graph) []bool {
+	needed := make([]bool, len(p.Values))
+	for _, o := range p.Outputs {
+		needed[o.Value] = true
+	}
+	live := make([]bool, len(p.Nodes))
+	for i := len(p.Nodes) - 1; i >= 0; i-- {
+		n := &p.Nodes[i]
+		for _, r := range n.Results {
+			live[i] = live[i] || needed[r]
+		}
+		for _, a := range n.Args {
+			needed[a] = needed[a] || live[i]
+		}
+	}
+	return live
+}
+
 // kept lists the operators that stay predefined kernels, by name.
 func (sg *segmentation) kept() []string {
 	seen := map[string]bool{}
 	var out []string
 	for i, b := range sg.barrier {
-		if op := sg.program.Nodes[i].Op.String(); b && !seen[op] {
+		if op := sg.program.Nodes[i].Op.String(); b && sg.live[i] && !seen[op] {
 			seen[op] = true
 			out = append(out, op)
 		}
@@ -119,7 +139,7 @@ func (sg *segmentation) build(level int) (segment, []int, error) {
 	inside := make([]bool, len(p.Values))
 	work := false
 	for i := range p.Nodes {
-		if n := &p.Nodes[i]; !sg.barrier[i] && !isSource(n.Op) && sg.level[i] == level {
+		if n := &p.Nodes[i]; sg.live[i] && !sg.barrier[i] && !isSource(n.Op) && sg.level[i] == level {
 			work = work || n.Op != ugraph.OpReshape
 			for _, r := range n.Results {
 				inside[r] = true
@@ -128,7 +148,7 @@ func (sg *segmentation) build(level int) (segment, []int, error) {
 	}
 	if !work { // reshapes alone are no kernel
 		for i := range p.Nodes {
-			if sg.level[i] == level && !isSource(p.Nodes[i].Op) {
+			if sg.live[i] && sg.level[i] == level && !isSource(p.Nodes[i].Op) {
 				sg.barrier[i] = true
 			}
 		}
@@ -188,6 +208,9 @@ func (sg *segmentation) build(level int) (segment, []int, error) {
 	// What others read leaves the segment.
 	needed := map[ugraph.ValueID]bool{}
 	for i := range p.Nodes {
+		if !sg.live[i] {
+			continue
+		}
 		for _, a := range p.Nodes[i].Args {
 			if r := p.Nodes[i].Results; inside[a] && (len(r) == 0 || !inside[r[0]]) {
 				needed[a] = true
@@ -258,7 +281,7 @@ func (sg *segmentation) join(parts []*ugraph.Graph) (*ugraph.Graph, error) {
 		}
 		for i := range p.Nodes {
 			n := &p.Nodes[i]
-			if !sg.barrier[i] || sg.level[i] != l {
+			if !sg.live[i] || !sg.barrier[i] || sg.level[i] != l {
 				continue
 			}
 			args := make([]ugraph.ValueID, len(n.Args))
