@@ -10,7 +10,7 @@ import (
 	"github.com/morgana-ml/morgana/ugraph/text"
 )
 
-var update = flag.Bool("update", false, "rewrite testdata/golden and EXAMPLE.md with what the search finds")
+var update = flag.Bool("update", false, "rewrite testdata/golden with what the search finds")
 
 // short are the programs that -short looks at.
 var short = map[string]bool{"rmsnorm_linear": true, "softmax_wide": true, "lora": true}

@@ -43,7 +43,7 @@ const source = `program mixed(
     x: f32[S, 8], X: f16[S, 8], ids: i32[S], keep: bool[S, 1], W: const f32[8, 4], scale: const f32[S, 1],
 ) -> (y, n) where S <= 64, S % 2 == 0 {
     y = where(keep, (x + cast(X, to=f32)) @ W * scale, 0)
-    n = ids * 2
+    n = transpose(ids)
 }
 ugraph mixed_u for mixed(
     x: f32[S, 8], X: f16[S, 8], ids: i32[S], keep: bool[S, 1], W: const f32[8, 4], scale: const f32[S, 1],
@@ -56,7 +56,7 @@ ugraph mixed_u for mixed(
         w = load(W)
         s = load(scale, m=0)
         r = where(k, (a + cast(b, to=f32)) @ w * s, 0)
-        d = i * 2
+        d = transpose(i)
         store y(m=0) = r
         store n(m=0) = d
     }
@@ -148,7 +148,7 @@ func TestGeneratedPackage(t *testing.T) {
 	}
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 	// A row of x + X is eight twos; column c of W is c: 16c, scaled by row, 0 where not kept.
-	want := []string{"[0 16 32 48 0 0 0 0 0 32 64 96 0 48 96 144] [2 4 6 8]", "not a multiple of 2", "input x"}
+	want := []string{"[0 16 32 48 0 0 0 0 0 32 64 96 0 48 96 144] [1 2 3 4]", "not a multiple of 2", "input x"}
 	for i, w := range want {
 		if i >= len(lines) || !strings.Contains(lines[i], w) {
 			t.Errorf("line %d should say %q:\n%s", i+1, w, out)
