@@ -110,7 +110,7 @@ func resolveBundle(dir string) ([]subject, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
-	return []subject{{name: b.Program.Name, source: dir, graph: r.Graph(), bundle: dir, program: b.Program, loaded: b}}, nil
+	return []subject{{name: b.Program.Name, source: dir, graph: r.Graph(), bundle: dir, program: b.Program}}, nil
 }
 
 // verifier is package verify as a bundle's.

@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/morgana-ml/morgana/ugraph"
 	"github.com/morgana-ml/morgana/ugraph/mirage"
 	"github.com/morgana-ml/morgana/ugraph/text"
 )
@@ -53,15 +52,13 @@ func (c *importMirageCmd) Run(a *app) error {
 		a.say("%d μGraphs written to %s", len(gs), c.Out)
 		return nil
 	}
-	out := printAll(gs)
+	out := text.PrintAll(gs)
 	if c.Out != "" {
 		return writeFile(c.Out, []byte(out))
 	}
 	_, err = fmt.Fprint(a.stdout, out)
 	return err
 }
-
-func printAll(gs []*ugraph.Graph) string { return text.PrintAll(gs) }
 
 // identifier makes a name of the .ug language from a file name.
 func identifier(s string) string {

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/morgana-ml/morgana/codegen/bundle"
 	"github.com/morgana-ml/morgana/models/programs"
 	"github.com/morgana-ml/morgana/ugraph"
 	"github.com/morgana-ml/morgana/ugraph/text"
@@ -23,7 +22,6 @@ type subject struct {
 	graph   *ugraph.Graph
 	bundle  string        // the folder, if it came from a bundle
 	program *ugraph.Graph // the program of a bundle
-	loaded  *bundle.Bundle
 }
 
 // resolve reads the programs and μGraphs that X names: an existing path (FILE.ug, FILE.ug#name, or a

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math/big"
 	"strings"
@@ -109,10 +108,4 @@ func (c *verifyCmd) print(a *app, x, y *ugraph.Graph, r *verify.Result) {
 			fmt.Fprintf(a.stdout, "less stable: %s\n", r.Stability.Reason)
 		}
 	}
-}
-
-// isInterfaceError tells whether two graphs could not be matched at all.
-func isInterfaceError(err error) bool {
-	var e *verify.InterfaceError
-	return errors.As(err, &e)
 }
