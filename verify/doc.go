@@ -27,7 +27,7 @@
 // Sizes (theory 4.2). Take one named axis and fix everything else. Let the reduced values over it be
 // P_l = Σ_j φ_l(x_j; P), l = 1…R, evaluated in topological order, where the body φ_l may use other
 // columns only through earlier P. Give the columns real weights w_j and read every Σ as Σ w_j. Claim:
-// if the weighted graphs agree formally on s = R + X + o columns, they agree at every size. Let
+// if the weighted graphs agree formally on s = R + X + o columns (and one more for Σ1, since the weights add up to the extent), they agree at every size. Let
 // (x_1…x_n) be any columns, unweighted, and P their reduced values. The vectors Φ_j = (φ_l(x_j; P))_l
 // span at most R dimensions, so ΣΦ_j is a combination of at most R of them with real weights. These R
 // columns, the X that attain the maxima, and the o that the output reads (with weight 0) are a weighted
