@@ -5,11 +5,10 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/morgana-ml/morgana/models/programs"
+	"github.com/morgana-ml/morgana/models/programs/programtest"
 	"github.com/morgana-ml/morgana/search/lower"
 	"github.com/morgana-ml/morgana/search/target"
 	"github.com/morgana-ml/morgana/ugraph"
-	"github.com/morgana-ml/morgana/ugraph/text"
 )
 
 // testRow is the target of the tests: the described AVX2 processor with two cores, whatever machine
@@ -26,28 +25,6 @@ func testRow(t testing.TB) target.Row {
 func lowered(g *ugraph.Graph) (*ugraph.Graph, error) {
 	out, _, err := lower.Run(g)
 	return out, err
-}
-
-// parse reads the one program of a source.
-func parse(t testing.TB, name, src string) *ugraph.Graph {
-	t.Helper()
-	gs, err := text.Parse(name, []byte(src))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(gs) != 1 {
-		t.Fatalf("%s holds %d graphs", name, len(gs))
-	}
-	return gs[0]
-}
-
-func embedded(t testing.TB, name string) *ugraph.Graph {
-	t.Helper()
-	src, err := programs.Source(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return parse(t, name, src)
 }
 
 // optimize searches without measuring.
@@ -76,7 +53,7 @@ func best(t testing.TB, name string) *Result {
 	if r := found.results[name]; r != nil {
 		return r
 	}
-	r := optimize(t, embedded(t, name), Options{})
+	r := optimize(t, programtest.Program(t, name), Options{})
 	if found.results == nil {
 		found.results = map[string]*Result{}
 	}

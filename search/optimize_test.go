@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/morgana-ml/morgana/models/programs/programtest"
 	"github.com/morgana-ml/morgana/ugraph"
 	"github.com/morgana-ml/morgana/ugraph/text"
 )
@@ -29,7 +30,7 @@ func TestJobs(t *testing.T) {
 	for _, name := range []string{"tiny", "lora", "gqa"} {
 		want := ""
 		for _, jobs := range []int{1, 2, 8, 2} {
-			r := optimize(t, embedded(t, name), Options{Jobs: jobs})
+			r := optimize(t, programtest.Program(t, name), Options{Jobs: jobs})
 			r.Seconds = 0
 			got := fmt.Sprintf("%s %+v %v %v", ugraph.Hash(r.Best.Lowered), r.Stats, r.Rejections, r.Best.Equal)
 			if want == "" {
@@ -43,7 +44,7 @@ func TestJobs(t *testing.T) {
 }
 
 func TestBudgetAndInterruption(t *testing.T) {
-	g := embedded(t, "qknorm_gqa")
+	g := programtest.Program(t, "qknorm_gqa")
 	r := optimize(t, g, Options{Budget: time.Millisecond})
 	if r.Stop != "budget" || r.Best != r.Baseline || r.Reason == "" {
 		t.Errorf("stop %q, reason %q", r.Stop, r.Reason)
@@ -58,7 +59,7 @@ func TestBudgetAndInterruption(t *testing.T) {
 
 // TestSegments: operators that no axis form expresses stay, and the rest is searched around them.
 func TestSegments(t *testing.T) {
-	r := optimize(t, parse(t, "test", `program embed(I: i32[7], E: f32[100, 64], W: const f32[64, 32]) -> (Y) {
+	r := optimize(t, programtest.Parse(t, `program embed(I: i32[7], E: f32[100, 64], W: const f32[64, 32]) -> (Y) {
     Y = relu(gather(E, I) @ W)
 }`), Options{})
 	if fmt.Sprint(r.Kept) != "[gather]" {
@@ -84,7 +85,7 @@ func TestShapesOfPrograms(t *testing.T) {
 		`program unused(X: f32[11, 19]) -> (Y) { D = X + X  G = matmul(X, X, transpose_b=true)  Y = tanh(G) }`,
 		`program pick(X: f32[5, 64]) -> (V, I) { V, I = topk(X * 2, k=3) }`,
 	} {
-		g := parse(t, "test", src)
+		g := programtest.Parse(t, src)
 		t.Run(g.Name, func(t *testing.T) {
 			r := optimize(t, g, Options{})
 			if r.Best == r.Baseline && r.Reason == "" {
@@ -95,7 +96,7 @@ func TestShapesOfPrograms(t *testing.T) {
 }
 
 func TestSizes(t *testing.T) {
-	g := embedded(t, "attention_decode")
+	g := programtest.Program(t, "attention_decode")
 	if got := Sizes(g, nil); len(got) != 3 || got[0]["S"] != 16384 || got[1]["S"] != 2048 || got[2]["S"] != 131072 {
 		t.Errorf("sizes %v", got)
 	}
@@ -106,7 +107,7 @@ func TestSizes(t *testing.T) {
 
 func BenchmarkOptimize(b *testing.B) {
 	for _, name := range []string{"rmsnorm_linear", "gated_mlp", "lora", "ntrans", "moe", "gqa", "qknorm_gqa"} {
-		g := embedded(b, name)
+		g := programtest.Program(b, name)
 		b.Run(name, func(b *testing.B) {
 			states := 0
 			for b.Loop() {

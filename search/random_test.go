@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/morgana-ml/morgana/models/programs/programtest"
 	"github.com/morgana-ml/morgana/ugraph"
 	"github.com/morgana-ml/morgana/ugraph/interp"
 	"github.com/morgana-ml/morgana/ugraph/text"
@@ -82,7 +83,7 @@ func TestRandomPrograms(t *testing.T) {
 	// Programs of fixed seeds, so that a run says as much about today as about yesterday.
 	source := rapid.Custom(drawProgram)
 	for seed := range count {
-		g := parse(t, "random.ug", source.Example(seed))
+		g := programtest.Parse(t, source.Example(seed))
 		r, err := Optimize(context.Background(), g, row, nil, lowered, Options{Top: 2, Seed: 1})
 		if err != nil {
 			t.Fatalf("%v\n%s", err, text.Print(g))

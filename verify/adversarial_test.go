@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/morgana-ml/morgana/models/programs/programtest"
 	"github.com/morgana-ml/morgana/ugraph"
 	"github.com/morgana-ml/morgana/ugraph/text"
 )
@@ -362,7 +363,7 @@ var programAttacks = []struct{ name, a, b string }{
 
 func TestAttacks(t *testing.T) {
 	check := func(name, a, b string, want bool) {
-		ga := parse(t, a)
+		ga := programtest.Parse(t, a)
 		gb, err := tryParse(b)
 		if err != nil {
 			t.Errorf("%s: illegal: %v", name, err)

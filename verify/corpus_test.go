@@ -9,9 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/morgana-ml/morgana/ugraph"
+	"github.com/morgana-ml/morgana/models/programs/programtest"
 	"github.com/morgana-ml/morgana/ugraph/mirage"
-	"github.com/morgana-ml/morgana/ugraph/text"
 )
 
 // corpusPrograms are the programs that Mirage's saved graphs claim to compute; right says whether
@@ -38,15 +37,6 @@ var corpusPrograms = []struct {
 		O = (E / sum(E, axis=-1, keepdims=true)) @ rms_norm(V) }`, false},
 }
 
-func parse(t testing.TB, src string) *ugraph.Graph {
-	t.Helper()
-	gs, err := text.Parse("test.ug", []byte(src))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return gs[0]
-}
-
 // TestCorpus verifies Mirage's saved μGraphs: all right ones accepted, all 19 wrong ones rejected.
 func TestCorpus(t *testing.T) {
 	dir := os.Getenv("MORGANA_CORPUS")
@@ -63,7 +53,7 @@ func TestCorpus(t *testing.T) {
 			t.Errorf("%s: %v", c.file, err)
 			continue
 		}
-		p := parse(t, c.program)
+		p := programtest.Parse(t, c.program)
 		for i, g := range gs {
 			t.Run(fmt.Sprintf("%s/%d", c.file, i), func(t *testing.T) {
 				start := time.Now()

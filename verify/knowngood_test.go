@@ -3,14 +3,11 @@ package verify
 import (
 	"context"
 	"math"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
+	"github.com/morgana-ml/morgana/models/programs/programtest"
 	"github.com/morgana-ml/morgana/ugraph"
-	"github.com/morgana-ml/morgana/ugraph/library"
-	"github.com/morgana-ml/morgana/ugraph/text"
 )
 
 // knownGood are μGraphs that are right, with their programs; the mutation test starts from them too.
@@ -148,19 +145,10 @@ func symbols(sig string) string {
 	return ""
 }
 
-func parseFirst(t testing.TB, src string) *ugraph.Graph {
-	t.Helper()
-	gs, err := text.Parse("test.ug", []byte(src))
-	if err != nil {
-		t.Fatalf("%v\n%s", err, src)
-	}
-	return gs[0]
-}
-
 func goodPair(t testing.TB, i int) (p, g *ugraph.Graph) {
 	k := knownGood[i]
-	p = parseFirst(t, "program p("+k.sig+") -> (Y)"+symbols(k.sig)+" {\n"+k.program+"\n}")
-	g = parseFirst(t, "ugraph g for p("+k.sig+") -> (Y)"+symbols(k.sig)+" {"+k.kernels+"\n}")
+	p = programtest.Parse(t, "program p("+k.sig+") -> (Y)"+symbols(k.sig)+" {\n"+k.program+"\n}")
+	g = programtest.Parse(t, "ugraph g for p("+k.sig+") -> (Y)"+symbols(k.sig)+" {"+k.kernels+"\n}")
 	return p, g
 }
 
@@ -187,35 +175,19 @@ func TestKnownGood(t *testing.T) {
 // TestPrograms compares every embedded program with its expansion into primitives: the composite
 // operators here are written independently of the library's.
 func TestPrograms(t *testing.T) {
-	files, err := filepath.Glob("../models/programs/*.ug")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no embedded programs: %v", err)
-	}
-	for _, f := range files {
-		src, err := os.ReadFile(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		gs, err := text.Parse(f, src)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, g := range gs {
-			t.Run(g.Name, func(t *testing.T) {
-				x, err := library.Expand(g)
-				if err != nil {
-					t.Fatal(err)
-				}
-				start := time.Now()
-				r, err := Equal(context.Background(), g, x, Options{Seed: 1})
-				if err != nil {
-					t.Fatal(err)
-				}
-				if !r.Equal || math.IsNaN(r.ErrorLog2) {
-					t.Errorf("not equal to its expansion: %s, witness %+v", r.Reason, r.Witness)
-				}
-				t.Logf("%d tests, 2^%.0f, %v", r.Tests, r.ErrorLog2, time.Since(start))
-			})
-		}
+	for _, name := range programtest.Names() {
+		g := programtest.Program(t, name)
+		t.Run(name, func(t *testing.T) {
+			x := programtest.Expanded(t, g)
+			start := time.Now()
+			r, err := Equal(context.Background(), g, x, Options{Seed: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !r.Equal || math.IsNaN(r.ErrorLog2) {
+				t.Errorf("not equal to its expansion: %s, witness %+v", r.Reason, r.Witness)
+			}
+			t.Logf("%d tests, 2^%.0f, %v", r.Tests, r.ErrorLog2, time.Since(start))
+		})
 	}
 }

@@ -3,6 +3,8 @@ package verify
 import (
 	"context"
 	"testing"
+
+	"github.com/morgana-ml/morgana/models/programs/programtest"
 )
 
 // pairCase is a program, a second one over the same inputs, and whether they are the same.
@@ -97,7 +99,7 @@ func TestPairs(t *testing.T) {
 	right, wrong := 0, 0
 	for _, c := range pairCases {
 		t.Run(c.name, func(t *testing.T) {
-			r, err := Equal(context.Background(), parse(t, program(c.sig, c.a)), parse(t, program(c.sig, c.b)), Options{Seed: 7})
+			r, err := Equal(context.Background(), programtest.Parse(t, program(c.sig, c.a)), programtest.Parse(t, program(c.sig, c.b)), Options{Seed: 7})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"testing"
 
+	"github.com/morgana-ml/morgana/models/programs/programtest"
 	"github.com/morgana-ml/morgana/verify/field"
 )
 
@@ -43,7 +44,7 @@ func TestFalseAcceptRates(t *testing.T) {
 	}
 	for _, rc := range rateCases {
 		t.Run(rc.name, func(t *testing.T) {
-			p, g := parse(t, program(rc.sig, rc.a)), parse(t, program(rc.sig, rc.b))
+			p, g := programtest.Parse(t, program(rc.sig, rc.a)), programtest.Parse(t, program(rc.sig, rc.b))
 			m, err := match(p, g)
 			if err != nil {
 				t.Fatal(err)

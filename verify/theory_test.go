@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/morgana-ml/morgana/models/programs/programtest"
 	"github.com/morgana-ml/morgana/verify/field"
 )
 
@@ -167,7 +168,7 @@ func TestSymmetricIdentities(t *testing.T) {
 		}
 		fmt.Fprintf(&b, " O = e%d\n}", k)
 		zero := "program p(" + sig + ") -> (O) where S <= 4096 {\n O = sum(X) - sum(X)\n}"
-		check1(t, parse(t, b.String()), parse(t, zero), false)
+		check1(t, programtest.Parse(t, b.String()), programtest.Parse(t, zero), false)
 	}
 }
 

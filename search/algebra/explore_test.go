@@ -8,36 +8,20 @@ import (
 	"testing"
 
 	"github.com/morgana-ml/morgana/models/programs"
+	"github.com/morgana-ml/morgana/models/programs/programtest"
 	"github.com/morgana-ml/morgana/search/expr"
+	"github.com/morgana-ml/morgana/search/expr/exprtest"
 	"github.com/morgana-ml/morgana/ugraph"
-	"github.com/morgana-ml/morgana/ugraph/library"
-	"github.com/morgana-ml/morgana/ugraph/text"
 )
 
 func liftText(t testing.TB, src string) *expr.DAG {
 	t.Helper()
-	gs, err := text.Parse("t.ug", []byte(src))
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, err := library.Expand(gs[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	d, err := expr.Lift(g)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
+	return exprtest.Lift(t, programtest.Parse(t, src))
 }
 
 func liftProgram(t testing.TB, name string) *expr.DAG {
 	t.Helper()
-	src, err := programs.Source(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return liftText(t, src)
+	return exprtest.Lift(t, programtest.Program(t, name))
 }
 
 func explore(t testing.TB, d *expr.DAG, opt Options) *Result {

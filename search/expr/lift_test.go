@@ -7,23 +7,15 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/morgana-ml/morgana/models/programs/programtest"
 	"github.com/morgana-ml/morgana/search/expr"
 	"github.com/morgana-ml/morgana/ugraph"
 	"github.com/morgana-ml/morgana/ugraph/interp"
-	"github.com/morgana-ml/morgana/ugraph/library"
-	"github.com/morgana-ml/morgana/ugraph/text"
 )
 
 func lift(t *testing.T, src string) (*expr.DAG, *ugraph.Graph, error) {
 	t.Helper()
-	gs, err := text.Parse("t.ug", []byte(src))
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, err := library.Expand(gs[0])
-	if err != nil {
-		t.Fatal(err)
-	}
+	g := programtest.Expanded(t, programtest.Parse(t, src))
 	d, err := expr.Lift(g)
 	return d, g, err
 }

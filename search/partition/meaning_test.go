@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/morgana-ml/morgana/models/programs/programtest"
+	"github.com/morgana-ml/morgana/search/expr/exprtest"
 	"github.com/morgana-ml/morgana/ugraph"
 	"github.com/morgana-ml/morgana/ugraph/interp"
 )
@@ -71,9 +73,9 @@ func TestMeaning(t *testing.T) {
 }`, nil, Options{Top: 8, MaxContractions: 3}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			g := parse(t, name, c.src)
+			g := programtest.Parse(t, c.src)
 			want := outputs(t, g, c.env)
-			p, err := Best(context.Background(), lift(t, g), row, c.opt)
+			p, err := Best(context.Background(), exprtest.Lift(t, g), row, c.opt)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -3,42 +3,17 @@ package partition
 import (
 	"context"
 	"errors"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/morgana-ml/morgana/models/programs/programtest"
 	"github.com/morgana-ml/morgana/search/cost"
-	"github.com/morgana-ml/morgana/search/expr"
+	"github.com/morgana-ml/morgana/search/expr/exprtest"
 	"github.com/morgana-ml/morgana/search/target"
 	"github.com/morgana-ml/morgana/ugraph"
-	"github.com/morgana-ml/morgana/ugraph/library"
-	"github.com/morgana-ml/morgana/ugraph/text"
 )
-
-func parse(t testing.TB, name, src string) *ugraph.Graph {
-	t.Helper()
-	gs, err := text.Parse(name, []byte(src))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return gs[0]
-}
-
-func lift(t testing.TB, g *ugraph.Graph) *expr.DAG {
-	t.Helper()
-	g, err := library.Expand(g)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d, err := expr.Lift(g)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
-}
 
 func avx2(t testing.TB) *target.Row {
 	r, err := target.ByName("cpu:avx2")
@@ -48,32 +23,15 @@ func avx2(t testing.TB) *target.Row {
 	return &r
 }
 
-func sizesFor(d *expr.DAG) []ugraph.Env {
-	env := ugraph.Env{}
-	for _, s := range d.Symbols {
-		env[s.Name] = s.At(s.Hi / 8)
-	}
-	return []ugraph.Env{env}
-}
-
 // The number of kernels that each embedded program is partitioned into, without any rewriting.
 func TestPrograms(t *testing.T) {
 	most := map[string]int{"rmsnorm_linear": 1, "gated_mlp": 1, "lora": 1, "layer_norm": 1, "softmax_wide": 1, "ntrans": 1, "tiny": 1,
 		"gqa": 2, "mqa": 2, "mha": 2, "qknorm_gqa": 2, "qvnorm_gqa": 2, "attention_decode": 2, "moe": 2, "mlp_decode": 2}
-	paths, err := filepath.Glob("../../models/programs/*.ug")
-	if err != nil || len(paths) < len(most) {
-		t.Fatalf("%d programs: %v", len(paths), err)
-	}
 	row := avx2(t)
-	for _, path := range paths {
-		name := strings.TrimSuffix(filepath.Base(path), ".ug")
-		src, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		g := parse(t, path, string(src))
-		d := lift(t, g)
-		sizes := sizesFor(d)
+	for _, name := range programtest.Names() {
+		g := programtest.Program(t, name)
+		d := exprtest.Lift(t, g)
+		sizes := exprtest.Sizes(d)
 		start := time.Now()
 		p, err := Best(context.Background(), d, row, Options{Sizes: sizes, Top: 3})
 		took := time.Since(start)
@@ -136,7 +94,7 @@ program decoder(
 // A decoder layer is partitioned into several kernels, the same each time, and emitted with its interface.
 func TestDecoderLayer(t *testing.T) {
 	row := avx2(t)
-	d := lift(t, parse(t, "decoder.ug", decoder))
+	d := exprtest.Lift(t, programtest.Parse(t, decoder))
 	start := time.Now()
 	p, err := Best(context.Background(), d, row, Options{Top: 2})
 	if err != nil {
@@ -180,7 +138,7 @@ func TestBestIsOptimal(t *testing.T) {
 }`, `program attention(Q: f32[4, 40, 64], K: f32[4, 64, 700], V: f32[4, 700, 64]) -> (O) {
     O = softmax(Q @ K * 0.125) @ V
 }`} {
-		d := lift(t, parse(t, "p.ug", src))
+		d := exprtest.Lift(t, programtest.Parse(t, src))
 		p, err := Best(context.Background(), d, row, Options{})
 		if err != nil {
 			t.Fatal(err)
@@ -229,7 +187,7 @@ func TestBestIsOptimal(t *testing.T) {
 // A window's own plan takes the place of its groups.
 func TestSplice(t *testing.T) {
 	row := avx2(t)
-	d := lift(t, parse(t, "decoder.ug", decoder))
+	d := exprtest.Lift(t, programtest.Parse(t, decoder))
 	p, err := Best(context.Background(), d, row, Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -260,7 +218,7 @@ func TestSplice(t *testing.T) {
 // Outputs that are inputs or constants need no kernel; limits and contexts are obeyed.
 func TestBorders(t *testing.T) {
 	row := avx2(t)
-	d := lift(t, parse(t, "p.ug", `program p(X: f32[1, 20, 30]) -> (Y, Z, C) {
+	d := exprtest.Lift(t, programtest.Parse(t, `program p(X: f32[1, 20, 30]) -> (Y, Z, C) {
     Y = exp(X) + 1
     Z = transpose(X, perm=[2, 0, 1])
     C = broadcast(cast(iota(n=30), to=f32), shape=[30])
@@ -302,7 +260,7 @@ func TestSegments(t *testing.T) {
 		b.WriteString("    H" + strconv.Itoa(i+1) + " = exp(H" + strconv.Itoa(i) + ") / sum(H" + strconv.Itoa(i) + ", axis=" + strconv.Itoa(i%2) + ", keepdims=true)\n")
 	}
 	b.WriteString("    Y = H120 * 2\n}\n")
-	d := lift(t, parse(t, "long.ug", b.String()))
+	d := exprtest.Lift(t, programtest.Parse(t, b.String()))
 	start := time.Now()
 	p, err := Best(context.Background(), d, row, Options{})
 	if err != nil {

@@ -1,49 +1,21 @@
 package schedule
 
 import (
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 
+	"github.com/morgana-ml/morgana/models/programs/programtest"
 	"github.com/morgana-ml/morgana/search/expr"
+	"github.com/morgana-ml/morgana/search/expr/exprtest"
 	"github.com/morgana-ml/morgana/search/loop"
 	"github.com/morgana-ml/morgana/search/target"
 	"github.com/morgana-ml/morgana/ugraph"
-	"github.com/morgana-ml/morgana/ugraph/library"
-	"github.com/morgana-ml/morgana/ugraph/text"
 )
 
-// lift reads a program of the embedded collection as a DAG.
-func lift(t testing.TB, path string) *expr.DAG {
-	t.Helper()
-	src, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	gs, err := text.Parse(path, src)
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, err := library.Expand(gs[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	d, err := expr.Lift(g)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
-}
-
+// programs are the embedded programs, by name.
 func programs(t testing.TB) map[string]*expr.DAG {
-	paths, err := filepath.Glob("../../models/programs/*.ug")
-	if err != nil || len(paths) == 0 {
-		t.Fatalf("no programs: %v", err)
-	}
 	out := map[string]*expr.DAG{}
-	for _, p := range paths {
-		out[strings.TrimSuffix(filepath.Base(p), ".ug")] = lift(t, p)
+	for _, name := range programtest.Names() {
+		out[name] = exprtest.Lift(t, programtest.Program(t, name))
 	}
 	return out
 }
@@ -54,15 +26,6 @@ func avx2(t testing.TB) *target.Row {
 		t.Fatal(err)
 	}
 	return &r
-}
-
-// sizesFor binds symbols to 1/8 of their bounds.
-func sizesFor(d *expr.DAG) []ugraph.Env {
-	env := ugraph.Env{}
-	for _, s := range d.Symbols {
-		env[s.Name] = s.At(s.Hi / 8)
-	}
-	return []ugraph.Env{env}
 }
 
 // emit is the μGraph of a single kernel's choice.

@@ -10,8 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/morgana-ml/morgana/models/programs/programtest"
 	"github.com/morgana-ml/morgana/search/cost"
 	"github.com/morgana-ml/morgana/search/expr"
+	"github.com/morgana-ml/morgana/search/expr/exprtest"
 	"github.com/morgana-ml/morgana/search/loop"
 	"github.com/morgana-ml/morgana/ugraph"
 )
@@ -31,7 +33,7 @@ func TestAgreesWithEmitted(t *testing.T) {
 	ps := programs(t)
 	for _, name := range names(ps) {
 		d := ps[name]
-		sizes := sizesFor(d)
+		sizes := exprtest.Sizes(d)
 		start := time.Now()
 		best, stats, err := Best(context.Background(), loop.Forms(d), Options{Row: row, Sizes: sizes, Top: 4})
 		took := time.Since(start)
@@ -94,7 +96,7 @@ func TestBoundIsAdmissible(t *testing.T) {
 	for _, name := range names(ps) {
 		d := ps[name]
 		for _, f := range loop.Forms(d) {
-			s := &search{ctx: context.Background(), opt: Options{Row: row, Sizes: sizesFor(d)}, limit: math.Inf(1)}
+			s := &search{ctx: context.Background(), opt: Options{Row: row, Sizes: exprtest.Sizes(d)}, limit: math.Inf(1)}
 			if err := s.prepare(f); err != nil {
 				t.Fatal(err)
 			}
@@ -138,7 +140,7 @@ func TestBoundIsAdmissible(t *testing.T) {
 // Two searches give the same choices, and their shapes of grid differ.
 func TestDeterministicAndDiverse(t *testing.T) {
 	row := avx2(t)
-	d := lift(t, "../../models/programs/gqa.ug")
+	d := exprtest.Lift(t, programtest.Program(t, "gqa"))
 	run := func() ([]Choice, Stats) {
 		c, s, err := Best(context.Background(), loop.Forms(d), Options{Row: row, Top: 5})
 		if err != nil {
@@ -169,7 +171,7 @@ func TestDeterministicAndDiverse(t *testing.T) {
 // The geometric mean of several sizes, and a limit.
 func TestSizesAndBelow(t *testing.T) {
 	row := avx2(t)
-	d := lift(t, "../../models/programs/attention_decode.ug")
+	d := exprtest.Lift(t, programtest.Program(t, "attention_decode"))
 	sizes := []ugraph.Env{{"S": 2048}, {"S": 16384}, {"S": 131072}}
 	c, _, err := Best(context.Background(), loop.Forms(d), Options{Row: row, Sizes: sizes})
 	if err != nil || len(c) == 0 {

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/morgana-ml/morgana/models/programs/programtest"
 	"github.com/morgana-ml/morgana/runtime/cpu"
 	"github.com/morgana-ml/morgana/runtime/cpu/kernel"
 	"github.com/morgana-ml/morgana/search/cost"
@@ -24,7 +25,7 @@ func BenchmarkPrograms(b *testing.B) {
 		for _, threads := range []int{1, 2} {
 			for _, fused := range []bool{false, true} {
 				b.Run(fmt.Sprintf("%s/fused=%v/threads=%d", name, fused, threads), func(b *testing.B) {
-					g := reduced(b, name, nil)
+					g := programtest.Program(b, name)
 					row, err := target.ByName("cpu:avx2")
 					if err != nil {
 						b.Fatal(err)

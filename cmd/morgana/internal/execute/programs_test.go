@@ -4,14 +4,13 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/morgana-ml/morgana/models/programs"
+	"github.com/morgana-ml/morgana/models/programs/programtest"
 	"github.com/morgana-ml/morgana/runtime/cpu"
 	"github.com/morgana-ml/morgana/runtime/tensor"
 	"github.com/morgana-ml/morgana/search/expr"
@@ -27,39 +26,6 @@ var (
 	even   = map[int64]int64{32768: 128, 8192: 64, 6144: 96, 4096: 64, 2048: 32, 1024: 64, 512: 32, 256: 32, 64: 16}
 	ragged = map[int64]int64{32768: 131, 8192: 59, 6144: 91, 4096: 67, 2048: 35, 1024: 61, 512: 29, 256: 37, 64: 13, 16: 11, 8: 5}
 )
-
-var extent = regexp.MustCompile(`\d+`)
-
-// reduced is the embedded program with its extents replaced.
-func reduced(t testing.TB, name string, by map[int64]int64) *ugraph.Graph {
-	t.Helper()
-	src, err := programs.Source(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := strings.Split(src, "\n")
-	for i, line := range lines {
-		open, end := strings.Index(line, "["), strings.Index(line, "]")
-		if open < 0 || end < open || !strings.Contains(line[:open], ":") {
-			continue // not a declaration
-		}
-		lines[i] = line[:open] + extent.ReplaceAllStringFunc(line[open:end], func(s string) string {
-			n, err := strconv.ParseInt(s, 10, 64)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if m, ok := by[n]; ok {
-				n = m
-			}
-			return strconv.FormatInt(n, 10)
-		}) + line[end:]
-	}
-	gs, err := text.Parse(name, []byte(strings.Join(lines, "\n")))
-	if err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
-	return gs[0]
-}
 
 // randomInputs makes the inputs of a graph: weights keep their operand's scale.
 func randomInputs(g *ugraph.Graph, env ugraph.Env) (map[string]*tensor.Tensor, error) {
@@ -214,7 +180,7 @@ func eachProgram(t *testing.T, batches bool, f func(t *testing.T, g *ugraph.Grap
 		for _, name := range names {
 			for size, by := range map[string]map[int64]int64{"even": even, "ragged": ragged} {
 				t.Run(name+"/"+size, func(t *testing.T) {
-					g := reduced(t, name, by)
+					g := programtest.Resized(t, name, by)
 					env := sizesOf(g)
 					in, err := randomInputs(g, env)
 					if err != nil {
@@ -294,7 +260,7 @@ func sameForAllThreads(t *testing.T, devices []*cpu.Device, g *ugraph.Graph, env
 func TestConcurrentRuns(t *testing.T) {
 	d := cpu.New(3)
 	defer d.Close()
-	g := reduced(t, "mlp_decode", ragged)
+	g := programtest.Resized(t, "mlp_decode", ragged)
 	weights := map[string]*tensor.Tensor{}
 	base, err := randomInputs(g, nil)
 	if err != nil {
@@ -348,7 +314,7 @@ func TestRunsWithoutAllocation(t *testing.T) {
 		for _, threads := range []int{1, 2} {
 			d := cpu.New(threads)
 			defer d.Close()
-			g := reduced(t, name, ragged)
+			g := programtest.Resized(t, name, ragged)
 			in, err := randomInputs(g, nil)
 			if err != nil {
 				t.Fatal(err)
@@ -380,7 +346,7 @@ func TestExecuteShrunk(t *testing.T) {
 	defer d.Close()
 	c := &CPU{Device: d, Inputs: randomInputs}
 	for _, name := range []string{"gqa", "gated_mlp", "rmsnorm_linear/bf16", "attention_decode", "ntrans"} {
-		for _, g := range candidates(t, reduced(t, name, nil), 1) {
+		for _, g := range candidates(t, programtest.Program(t, name), 1) {
 			if _, err := c.Execute(t.Context(), g); err != nil {
 				t.Errorf("%s: %v\n%s", name, err, text.Print(g))
 			}
