@@ -7,74 +7,65 @@ import (
 
 // dual is a value with what the error bounds need to know of it (theory 3.2): degrees of numerator
 // and denominator in inputs (x) and in exponentials (z), degrees in one block of inputs U, and the
-// derivatives along the analysis' directions in the component of exponents.
+// derivative in the component of exponents.
 type dual struct {
 	v              field.Value
 	nx, dx, nz, dz int32
 	nu, du         int32
-	d              int32 // derivative vector: its number, 0 for the zero vector
+	d              int32 // derivative: an entry of the tape, 0 for the zero derivative
 }
 
 // analysis evaluates graphs over duals. It lists the arguments of all exponentials.
 type analysis struct {
 	fieldAlgebra
 	comp  int              // the component of exponents
-	k     int              // directions
-	vecs  [][]uint64       // derivative vectors by number; 0 is the zero vector
-	free  []uint64         // the rest of the current chunk
+	tape  *tape            // nil: derivatives are not asked for
 	args  []dual           // distinct arguments of exponentials
 	seen  map[uint64]bool  // their keys
-	fresh map[uint64]int32 // derivative vectors of opaque values and maxima
-	dir   field.Key
-	block int // the only input that has derivatives, −1: all, and opaque values too
+	fresh map[uint64]int32 // variables' entries of the tape
+	block int              // the input whose degrees are counted, maxima with it; −1: none
+	dir   field.Key        // of the directions of derivatives
 	over  bool
 
 	hashed map[uint64]bool // what was hashed: opaque values, arguments of maxima
 }
 
-func newAnalysis(s *field.Space, comp, k, block int, dir field.Key) *analysis {
-	a := &analysis{fieldAlgebra: fieldAlgebra{s}, comp: comp, k: k, block: block, dir: dir, seen: map[uint64]bool{}, hashed: map[uint64]bool{}, fresh: map[uint64]int32{}}
-	a.vecs = [][]uint64{make([]uint64, k)}
+func newAnalysis(s *field.Space, comp, block int, derivatives bool) *analysis {
+	a := &analysis{fieldAlgebra: fieldAlgebra{s}, comp: comp, block: block, seen: map[uint64]bool{}, hashed: map[uint64]bool{}, fresh: map[uint64]int32{}}
+	if derivatives {
+		a.tape = &tape{}
+	}
 	return a
 }
 
-func (a *analysis) vec(i int32) []uint64 { return a.vecs[i] }
-
-// maxDerivatives bounds the words of derivatives of one analysis.
-const maxDerivatives = 1 << 26
-
-func (a *analysis) alloc() int32 {
-	if len(a.vecs)*a.k > maxDerivatives {
+// entry opens an entry of the tape; 0 where none is wanted or the tape is full.
+func (a *analysis) entry(l leaf) int32 {
+	if a.tape == nil {
+		return 0
+	}
+	if a.tape.full() {
 		a.over = true
 		return 0
 	}
-	if len(a.free) < a.k {
-		a.free = make([]uint64, max(1<<14, a.k))
-	}
-	a.vecs = append(a.vecs, a.free[:a.k:a.k])
-	a.free = a.free[a.k:]
-	return int32(len(a.vecs) - 1)
+	return a.tape.begin(l)
 }
 
 // combine is x·du + y·dv in the component of exponents.
 func (a *analysis) combine(x uint64, du int32, y uint64, dv int32) int32 {
-	if a.k == 0 || (du == 0 || x == 0) && (dv == 0 || y == 0) {
+	if (du == 0 || x == 0) && (dv == 0 || y == 0) {
 		return 0
 	}
-	r := a.alloc()
-	if r == 0 {
-		return 0
-	}
-	p := a.s.Prime(a.comp)
-	o, u, v := a.vec(r), a.vec(du), a.vec(dv)
-	for i := range o {
-		o[i] = p.Add(p.Mul(x, u[i]), p.Mul(y, v[i]))
+	r := a.entry(leaf{kind: notLeaf})
+	if r != 0 {
+		a.tape.term(x, du)
+		a.tape.term(y, dv)
 	}
 	return r
 }
 
 func (a *analysis) one() uint64 { return a.s.Int(1).C[a.comp] }
 
+// maxDegree is what degrees are capped at; it makes every bound void.
 const maxDegree = 1 << 28
 
 func capped(n int32) int32 { return min(n, maxDegree) }
@@ -85,28 +76,21 @@ func (a *analysis) lit(n ugraph.Number) dual { return a.constant(a.fieldAlgebra.
 func (a *analysis) integer(n int64) dual     { return a.constant(a.s.Int(n)) }
 
 // variable is a value that is a variable of its own: an input, an opaque value, a maximum.
-func (a *analysis) variable(v field.Value, key uint64, isBlock bool) dual {
+func (a *analysis) variable(v field.Value, key uint64, kind int32) dual {
 	x := dual{v: v, nx: 1}
-	if isBlock {
+	// Maxima may join a block U: arguments of exponentials have them linearly.
+	if a.block >= 0 && (kind == int32(a.block) || kind == leafMax) {
 		x.nu = 1
 	}
-	if a.k == 0 || a.block >= 0 && !isBlock {
+	if a.tape == nil {
 		return x
 	}
-	if d, ok := a.fresh[key]; ok {
-		x.d = d
-		return x
+	d, ok := a.fresh[key]
+	if !ok {
+		d = a.entry(leaf{key, kind})
+		a.fresh[key] = d
 	}
-	x.d = a.alloc()
-	if x.d != 0 {
-		p := a.s.Prime(a.comp)
-		o := a.vec(x.d)
-		a.dir.Fill(key, o)
-		for i := range o {
-			o[i] %= p.P
-		}
-	}
-	a.fresh[key] = x.d
+	x.d = d
 	return x
 }
 
@@ -117,7 +101,7 @@ func (a *analysis) opaqueValue(v field.Value) dual {
 	}
 	k := a.s.Key(v)
 	a.hashed[k] = true
-	return a.variable(v, k, false)
+	return a.variable(v, k, leafOpaque)
 }
 
 func (a *analysis) addDeg(x, y dual) dual {
@@ -342,10 +326,9 @@ func (a *analysis) max(xs []dual) dual {
 		return dual{v: v}
 	}
 	if a.s.IsSet(v) {
-		// Maxima are variables that may join a block U: arguments of exponentials have them linearly.
 		k := a.s.Key(v)
 		a.hashed[k] = true
-		return a.variable(v, k, a.block >= 0)
+		return a.variable(v, k, leafMax)
 	}
 	for _, x := range xs {
 		if x.v.Same(v) {
@@ -391,26 +374,15 @@ func (a *analysis) dot(x []dual, sx int, y []dual, sy int, n int) dual {
 		}
 	}
 	r.v = v
-	if a.k == 0 || !any {
+	if !any {
 		return r
 	}
-	if r.d = a.alloc(); r.d == 0 {
+	if r.d = a.entry(leaf{kind: notLeaf}); r.d == 0 {
 		return r
 	}
-	p := a.s.Prime(a.comp)
-	o := a.vec(r.d)
 	for i := range n {
-		for _, t := range [2]struct {
-			by uint64
-			d  int32
-		}{{y[i*sy].v.C[a.comp], x[i*sx].d}, {x[i*sx].v.C[a.comp], y[i*sy].d}} {
-			if t.d == 0 || t.by == 0 {
-				continue
-			}
-			for j, u := range a.vec(t.d) {
-				o[j] = p.Add(o[j], p.Mul(t.by, u))
-			}
-		}
+		a.tape.term(y[i*sy].v.C[a.comp], x[i*sx].d)
+		a.tape.term(x[i*sx].v.C[a.comp], y[i*sy].d)
 	}
 	return r
 }
@@ -438,7 +410,7 @@ type dualSource struct{ a *analysis }
 
 func (s dualSource) input(name string, index int) dual {
 	v := (&fieldSource{s: s.a.s}).input(name, index)
-	return s.a.variable(v, s.a.s.Key(v), s.a.block >= 0 && name == inputName(s.a.block))
+	return s.a.variable(v, s.a.s.Key(v), inputNumber(name))
 }
 
 func (s dualSource) word(name string, index int) uint64 {

@@ -44,14 +44,16 @@ func (b *bound) tests(opt Options) (int, error) {
 // analysisTest is the number of the draws that serve the bounds; tests count from 0.
 const analysisTest = 1 << 20
 
-// run evaluates both graphs over duals.
-func (c *check) runAnalysis(in *instance, st setting, comp, k, block, point int) (*analysis, *pairOf[dual], error) {
+// runAnalysis evaluates both graphs over duals: exponents are those of component comp, degrees those in
+// one input (block), derivatives are taped on demand.
+func (c *check) runAnalysis(in *instance, st setting, comp, block, point int, derivatives bool) (*analysis, *pairOf[dual], error) {
 	for try := 0; ; try++ {
 		key := c.key.Derive(analysisTest+uint64(point), uint64(try))
 		sp := field.NewSpace(field.PoolChain(point, st.comps), st.comps, key, st.model, st.roots)
 		sp.OrderLevels = max(1, st.levels)
 		sp.Unconditioned = st.roots == field.AlgebraicRoots
-		a := newAnalysis(sp, comp, k, block, key.Label("directions"))
+		a := newAnalysis(sp, comp, block, derivatives)
+		a.dir = key.Label("directions")
 		p, err := evaluateBoth[dual](c, a, in, st, dualSource{a})
 		var re *field.Redraw
 		if errors.As(err, &re) && try < maxRedraws {
@@ -69,7 +71,7 @@ func (c *check) runAnalysis(in *instance, st setting, comp, k, block, point int)
 func (c *check) bound(in *instance, st setting) (*bound, error) {
 	b := &bound{block: -1, cells: 1, c: 1}
 	top := max(0, st.comps-2)
-	a, p, err := c.runAnalysis(in, st, top, 0, -1, 0)
+	a, p, err := c.runAnalysis(in, st, top, -1, 0, st.comps > 1)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +80,13 @@ func (c *check) bound(in *instance, st setting) (*bound, error) {
 	total := math.Exp2(math.Log2(float64(dx)+1) - logq)
 	if st.comps > 1 {
 		for comp := top; comp >= 0; comp-- {
-			e, err := c.structured(in, st, comp, dz, logq, b, comp == top)
+			one := a
+			if comp != top {
+				if one, _, err = c.runAnalysis(in, st, comp, -1, 0, true); err != nil {
+					return nil, err
+				}
+			}
+			e, err := c.structured(in, st, one, dz, logq, b, comp == top)
 			if err != nil {
 				return nil, err
 			}
@@ -132,25 +140,16 @@ func (c *check) degrees(p *pairOf[dual]) (dx, dz int64) {
 	return dx, dz
 }
 
-// structured is bound 3.2 for the exponents in one component.
-func (c *check) structured(in *instance, st setting, comp int, dz int64, logq float64, b *bound, report bool) (float64, error) {
-	first, _, err := c.runAnalysis(in, st, comp, 0, -1, 0)
-	if err != nil {
-		return 0, err
-	}
-	m := len(first.args)
+// structured is bound 3.2 for the exponents in one component, of which one is an analysis.
+func (c *check) structured(in *instance, st setting, one *analysis, dz int64, logq float64, b *bound, report bool) (float64, error) {
+	m, comp := len(one.args), one.comp
 	if m == 0 {
 		return 0, nil
 	}
 	if m > maxExponents {
 		return 0, &errUndecided{fmt.Sprintf("the error bound is void: %d exponentials in one instance", m)}
 	}
-	k := m + 4
-	one, _, err := c.runAnalysis(in, st, comp, k, -1, 0)
-	if err != nil {
-		return 0, err
-	}
-	two, _, err := c.runAnalysis(in, st, comp, k, -1, len(poolSpread))
+	two, _, err := c.runAnalysis(in, st, comp, -1, len(poolSpread), true)
 	if err != nil {
 		return 0, err
 	}
@@ -163,7 +162,7 @@ func (c *check) structured(in *instance, st setting, comp int, dz int64, logq fl
 	}
 	delta := int32(1)
 	for _, i := range rel.basis {
-		delta = max(delta, first.args[i].nx+first.args[i].dx)
+		delta = max(delta, one.args[i].nx+one.args[i].dx)
 	}
 	r := float64(len(rel.basis))
 	block := -1
@@ -171,7 +170,12 @@ func (c *check) structured(in *instance, st setting, comp int, dz int64, logq fl
 		if !c.a.Value(c.a.Inputs[i].Value).DType.IsFloat() {
 			continue
 		}
-		u, _, err := c.runAnalysis(in, st, comp, k, i, 0)
+		if rank, err := rankOf(one, int32(i)); err != nil {
+			return 0, err
+		} else if rank != len(rel.basis) {
+			continue
+		}
+		u, _, err := c.runAnalysis(in, st, comp, i, 0, false)
 		if err != nil {
 			return 0, err
 		}
@@ -179,7 +183,7 @@ func (c *check) structured(in *instance, st setting, comp int, dz int64, logq fl
 		for _, x := range u.args {
 			affine = affine && x.du == 0 && x.nu <= 1
 		}
-		if affine && rankOf(u) == len(rel.basis) {
+		if affine {
 			block = i
 			break
 		}
@@ -210,35 +214,51 @@ type exponents struct {
 	constant float64 // largest |constant|·denominator in the relations
 }
 
-// rankOf is the rank of the Jacobian of an analysis.
-func rankOf(a *analysis) int {
-	e := newEliminator(a)
-	for i := range a.args {
+// everyVariable takes the derivatives by all variables.
+func everyVariable(int32) bool { return true }
+
+// jacobian is the Jacobian of the arguments of exponentials, along a few more directions than rows.
+func (a *analysis) jacobian(isVariable func(kind int32) bool) ([][]uint64, error) {
+	wanted := make([]int32, len(a.args))
+	for i, x := range a.args {
+		wanted[i] = x.d
+	}
+	rows := a.tape.jacobian(a.s.Prime(a.comp), a.dir, wanted, len(wanted)+4, isVariable)
+	if rows == nil && len(wanted) > 0 {
+		return nil, &errTooLarge{}
+	}
+	return rows, nil
+}
+
+// rankOf is the rank of the Jacobian by the entries of one input and the maxima.
+func rankOf(a *analysis, input int32) (int, error) {
+	rows, err := a.jacobian(func(kind int32) bool { return kind == input || kind == leafMax })
+	if err != nil {
+		return 0, err
+	}
+	e := &eliminator{p: a.s.Prime(a.comp), from: rows}
+	for i := range rows {
 		e.reduce(i)
 	}
-	return len(e.basis)
+	return len(e.basis), nil
 }
 
 // eliminator keeps a basis of derivative vectors in echelon form, each with its expression in the
 // original vectors of the basis.
 type eliminator struct {
-	a     *analysis
 	p     *field.Prime
+	from  [][]uint64
 	basis []int
 	rows  [][]uint64
 	exprs [][]uint64
 	pivot []int
 }
 
-func newEliminator(a *analysis) *eliminator {
-	return &eliminator{a: a, p: a.s.Prime(a.comp)}
-}
-
 // reduce eliminates row i. It returns nil and extends the basis where the row is independent, else
 // its coefficients in the basis.
 func (e *eliminator) reduce(i int) []uint64 {
 	p := e.p
-	v := append([]uint64(nil), e.a.vec(e.a.args[i].d)...)
+	v := append([]uint64(nil), e.from[i]...)
 	expr := make([]uint64, len(e.basis)+1) // v = row i − Σ expr·basis
 	for j, row := range e.rows {
 		f := v[e.pivot[j]]
@@ -274,7 +294,15 @@ func (e *eliminator) reduce(i int) []uint64 {
 // relations finds the rational relations among the exponents at the first point and confirms them,
 // constants included, at the second, which lies in another chain of primes.
 func relations(one, two *analysis) (*exponents, error) {
-	e := newEliminator(one)
+	rows, err := one.jacobian(everyVariable)
+	if err != nil {
+		return nil, err
+	}
+	rows2, err := two.jacobian(everyVariable)
+	if err != nil {
+		return nil, err
+	}
+	e := &eliminator{p: one.s.Prime(one.comp), from: rows}
 	out := &exponents{c: 1}
 	den := int64(1)
 	type relation struct {
@@ -310,7 +338,7 @@ func relations(one, two *analysis) (*exponents, error) {
 	out.basis = e.basis
 	q := two.s.Prime(two.comp)
 	for _, r := range rels {
-		left := append([]uint64(nil), two.vec(two.args[r.row].d)...)
+		left := append([]uint64(nil), rows2[r.row]...)
 		rest := two.args[r.row].v.C[two.comp]
 		sum := 0.0
 		for k := range r.num {
@@ -318,7 +346,7 @@ func relations(one, two *analysis) (*exponents, error) {
 				continue
 			}
 			x := fraction(q, r.num[k], r.den[k])
-			for t, d := range two.vec(two.args[e.basis[k]].d) {
+			for t, d := range rows2[e.basis[k]] {
 				left[t] = q.Sub(left[t], q.Mul(x, d))
 			}
 			rest = q.Sub(rest, q.Mul(x, two.args[e.basis[k]].v.C[two.comp]))
@@ -405,7 +433,7 @@ func (c *check) signs(in *instance, st setting, b *bound) error {
 	const draws = 128
 	var rows [][2]uint64 // per argument: its class in each draw
 	for d := range draws {
-		a, _, err := c.runAnalysis(in, st, 0, 0, -1, 1000+d)
+		a, _, err := c.runAnalysis(in, st, 0, -1, 1000+d, false)
 		if err != nil {
 			return err
 		}

@@ -215,7 +215,7 @@ func (c *check) tryWay(r reading, w way) (*mismatch, error) {
 	st := setting{model: r.model, roots: r.roots, weighted: w.weighted, induct: w.induct, lenient: w.lenient, comps: max(1, c.comps)}
 	for c.comps == 0 && !w.lenient || r.roots == field.AlgebraicRoots || r.model != field.S {
 		// How deep exponentials nest, and what the model must order or take roots of.
-		a, _, err := c.runAnalysis(small, st, 0, 0, -1, 0)
+		a, _, err := c.runAnalysis(small, st, 0, -1, 0, false)
 		var un *field.Unsupported
 		if errors.As(err, &un) && st.comps < field.MaxComponents {
 			st.comps++

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sort"
+	"strconv"
 	"strings"
 
 	"github.com/morgana-ml/morgana/ugraph"
@@ -472,7 +473,19 @@ func drawInput[V any](c *check, e *engine[V], i int, src source[V]) (*tensor[V],
 	return t, nil
 }
 
-func inputName(i int) string { return fmt.Sprintf("input %d", i) }
+func inputName(i int) string { return inputPrefix + strconv.Itoa(i) }
+
+const inputPrefix = "input "
+
+// inputNumber is the input that a stream of random values belongs to; leafOther for other streams.
+func inputNumber(name string) int32 {
+	if digits, ok := strings.CutPrefix(name, inputPrefix); ok {
+		if n, err := strconv.Atoi(digits); err == nil {
+			return int32(n)
+		}
+	}
+	return leafOther
+}
 
 // compare looks for an entry in which the outputs differ. Where the program is undefined nothing
 // is required (theory 1.6), unless everything is.

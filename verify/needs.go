@@ -10,7 +10,8 @@ import (
 
 // This file counts how many columns of each axis an instance needs (theory 4.2): R scalar
 // reductions, X scalar maxima and o output indices over the axis, where reductions that are spelled
-// alike in both graphs count once, and each counts once per column of the reduced axes it carries.
+// alike in both graphs count once, and each counts once per column of the reduced axes it carries
+// that something behind it mixes, and per output index of the others.
 
 // reductionUse is one reduction over one axis.
 type reductionUse struct {
@@ -18,6 +19,9 @@ type reductionUse struct {
 	carried []int
 	max     bool
 	sig     string
+	g       *ugraph.Graph
+	result  ugraph.ValueID
+	inside  bool // the reduction is inside a composite operator whose later steps may mix any axis
 }
 
 // maxColumns bounds the columns of an axis; an axis that needs more is not proved at all sizes.
@@ -111,7 +115,7 @@ func (s *sizing) uses(g *ugraph.Graph, sig []string, axisOf func(int) int, input
 		x := n.Args[0]
 		rank := g.Values[x].Rank()
 		add := func(ax int, isMax bool, kind string, carried []int) {
-			u := reductionUse{axis: axisOf(s.slot(g, x, ax)), max: isMax, sig: kind + sig[n.Results[0]]}
+			u := reductionUse{axis: axisOf(s.slot(g, x, ax)), max: isMax, sig: kind + sig[n.Results[0]], g: g, result: n.Results[0]}
 			for _, c := range carried {
 				u.carried = append(u.carried, axisOf(c))
 			}
@@ -169,8 +173,9 @@ func (s *sizing) uses(g *ugraph.Graph, sig []string, axisOf func(int) int, input
 			q := result()
 			keys := s.slot(g, n.Args[1], g.Values[n.Args[1]].Rank()-2)
 			add(rank-1, false, "scores", append(q[:len(q)-1:len(q)-1], keys))
+			out[len(out)-1].inside = true
 			for _, kind := range []string{"sum", "out", "max"} {
-				u := reductionUse{axis: axisOf(keys), max: kind == "max", sig: kind + sig[n.Results[0]]}
+				u := reductionUse{axis: axisOf(keys), max: kind == "max", sig: kind + sig[n.Results[0]], g: g, result: n.Results[0], inside: true}
 				for _, c := range q {
 					u.carried = append(u.carried, axisOf(c))
 				}
@@ -179,6 +184,31 @@ func (s *sizing) uses(g *ugraph.Graph, sig []string, axisOf func(int) int, input
 		}
 	}
 	return out
+}
+
+// outputIndices counts, per axis, how many indices of one output run over it; the accumulators of
+// loops, which induction compares, count as outputs.
+func (s *sizing) outputIndices(a *ugraph.Graph, axisOf func(int) int) map[int]int {
+	most := map[int]int{}
+	see := func(g *ugraph.Graph, v ugraph.ValueID) {
+		here := map[int]int{}
+		for ax := range g.Values[v].Shape {
+			q := axisOf(s.slot(g, v, ax))
+			here[q]++
+			most[q] = max(most[q], here[q])
+		}
+	}
+	for _, o := range a.Outputs {
+		see(a, o.Value)
+	}
+	for _, g := range s.order {
+		for i := range g.Nodes {
+			if g.Nodes[i].Op == ugraph.OpAccum {
+				see(g, g.Nodes[i].Results[0])
+			}
+		}
+	}
+	return most
 }
 
 // needs is the least number of columns of every axis, the axes that would need more than the limit,
@@ -199,23 +229,28 @@ func (c *check) needs(s *sizing) (need map[int]int, over []int, single map[int]b
 	}
 	us := s.uses(c.a, signatures(c.a, inA), axisOf, inA)
 	us = append(us, s.uses(c.b, signatures(c.b, inB), axisOf, inB)...)
-	seen := map[string]bool{}
+	seen := map[string]int{}
 	var distinct []reductionUse
+	var mixed []map[int]bool // per distinct reduction: carried axes that something behind it mixes
 	reduced := map[int]bool{}
+	fl := s.newFlow(axisOf)
 	for _, u := range us {
 		k := fmt.Sprint(u.axis, u.sig)
-		if !seen[k] {
-			seen[k] = true
-			distinct = append(distinct, u)
+		i, ok := seen[k]
+		if !ok {
+			i = len(distinct)
+			seen[k] = i
+			distinct, mixed = append(distinct, u), append(mixed, map[int]bool{})
+		}
+		axes, all := fl.mixed(u.g, u.result)
+		for _, q := range u.carried {
+			if all || u.inside || axes[q] {
+				mixed[i][q] = true
+			}
 		}
 		reduced[u.axis] = true
 	}
-	out := map[int]bool{}
-	for _, o := range c.a.Outputs {
-		for ax := range c.a.Value(o.Value).Shape {
-			out[axisOf(s.slot(c.a, o.Value, ax))] = true
-		}
-	}
+	out := s.outputIndices(c.a, axisOf)
 	looped := map[int]bool{} // axes that a loop cuts: as many columns before as in a trip
 	for _, g := range s.order {
 		if l, ok := s.loops[g]; ok {
@@ -245,17 +280,19 @@ func (c *check) needs(s *sizing) (need map[int]int, over []int, single map[int]b
 		changed := false
 		for _, a := range axes {
 			n := 1 // Σ1: the weights of an axis add up to its extent
-			if out[a] {
-				n++
-			}
-			for _, u := range distinct {
+			n += out[a]
+			for i, u := range distinct {
 				if u.axis != a {
 					continue
 				}
 				k := 1
 				for _, q := range u.carried {
-					if reduced[q] && q != a {
+					switch {
+					case q == a || !reduced[q]:
+					case mixed[i][q]:
 						k *= total(q)
+					default: // an output entry sees it at its own indices only
+						k *= max(1, out[q])
 					}
 					if q == a && round == 0 {
 						overs[a] = true // a reduction over the axis that carries another index of it
