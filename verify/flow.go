@@ -59,6 +59,10 @@ func (s *sizing) newFlow(axisOf func(slot int) int) *flow {
 			for k, r := range n.Results {
 				o := n.Body.Outputs[k]
 				var mixed []int
+				if o.Store == nil { // a thread graph: elementwise
+					pass(n.Body, o.Value, g, []ugraph.ValueID{r}, nil, false)
+					continue
+				}
 				for gi, at := range o.Store.Grid {
 					for ax := range n.Body.Values[o.Value].Shape {
 						if at < 0 && n.Body.Values[o.Value].Cut(ax).Grid == gi+1 {
