@@ -1,6 +1,8 @@
 package verify
 
 import (
+	"fmt"
+
 	"github.com/morgana-ml/morgana/ugraph"
 	"github.com/morgana-ml/morgana/verify/field"
 )
@@ -26,6 +28,7 @@ type analysis struct {
 	block int              // the input whose degrees are counted, maxima with it; −1: none
 	dir   field.Key        // of the directions of derivatives
 	over  bool
+	most  int // more exponents than these make the bound void: the evaluation stops; 0: no limit
 
 	hashed map[uint64]bool // what was hashed: opaque values, arguments of maxima
 }
@@ -36,6 +39,14 @@ func newAnalysis(s *field.Space, comp, block int, derivatives bool) *analysis {
 		a.tape = &tape{}
 	}
 	return a
+}
+
+// err is the first operation without meaning, or that there are too many exponentials.
+func (a *analysis) err() error {
+	if a.most > 0 && len(a.args) > a.most {
+		return &errUndecided{fmt.Sprintf("the error bound is void: more than %d exponentials in one instance", a.most)}
+	}
+	return a.fieldAlgebra.err()
 }
 
 // entry opens an entry of the tape; 0 where none is wanted or the tape is full.
@@ -406,13 +417,14 @@ func (a *analysis) positive(x dual) dual {
 }
 
 // dualSource draws the same inputs as fieldSource, as variables.
-type dualSource struct{ a *analysis }
+type dualSource struct {
+	a    *analysis
+	from *fieldSource
+}
 
 func (s dualSource) input(name string, index int) dual {
-	v := (&fieldSource{s: s.a.s}).input(name, index)
+	v := s.from.input(name, index)
 	return s.a.variable(v, s.a.s.Key(v), inputNumber(name))
 }
 
-func (s dualSource) word(name string, index int) uint64 {
-	return (&fieldSource{s: s.a.s}).word(name, index)
-}
+func (s dualSource) word(name string, index int) uint64 { return s.from.word(name, index) }

@@ -53,8 +53,11 @@ func (c *check) runAnalysis(in *instance, st setting, comp, block, point int, de
 		sp.OrderLevels = max(1, st.levels)
 		sp.Unconditioned = st.roots == field.AlgebraicRoots
 		a := newAnalysis(sp, comp, block, derivatives)
+		if derivatives {
+			a.most = maxExponents
+		}
 		a.dir = key.Label("directions")
-		p, err := evaluateBoth[dual](c, a, in, st, dualSource{a})
+		p, err := evaluateBoth[dual](c, a, in, st, dualSource{a, &fieldSource{s: sp}})
 		var re *field.Redraw
 		if errors.As(err, &re) && try < maxRedraws {
 			continue
@@ -145,9 +148,6 @@ func (c *check) structured(in *instance, st setting, one *analysis, dz int64, lo
 	m, comp := len(one.args), one.comp
 	if m == 0 {
 		return 0, nil
-	}
-	if m > maxExponents {
-		return 0, &errUndecided{fmt.Sprintf("the error bound is void: %d exponentials in one instance", m)}
 	}
 	two, _, err := c.runAnalysis(in, st, comp, -1, len(poolSpread), true)
 	if err != nil {

@@ -30,7 +30,8 @@ type Result struct {
 	Seed      uint64     `json:"seed"`
 	Reason    string     `json:"reason"`
 	Model     string     `json:"model,omitempty"`
-	Checks    []string   `json:"checks,omitempty"` // what was checked, in plain words
+	Checks    []string   `json:"checks,omitempty"`  // what was checked, in plain words
+	Sampled   string     `json:"sampled,omitempty"` // how many output entries were compared, where that is not all and no proof covers the others
 	Witness   *Witness   `json:"witness,omitempty"`
 	Stability *Stability `json:"stability,omitempty"`
 }
@@ -162,6 +163,9 @@ type check struct {
 	key   field.Key
 	env   ugraph.Env
 	comps int // components that the graphs' nested exponentials need; 0: not known yet
+
+	demand        int  // entries and terms that the last evaluation of places asked for
+	partialBlocks bool // not all blocks that write one place were compared
 }
 
 func (c *check) note(format string, args ...any) {
@@ -215,6 +219,7 @@ type evaluation struct {
 	space  *field.Space
 	outA   []*tensor[field.Value]
 	outB   []*tensor[field.Value]
+	places [][]int // see setting
 	undef  int
 	redraw int
 }
@@ -231,6 +236,7 @@ type setting struct {
 	induct   bool
 	lenient  bool
 	comps    int
+	places   [][]int // the real size: per output of the program, the entries to evaluate; nil: all of an instance
 }
 
 // draw evaluates both graphs once on fresh inputs, redrawing where the draw cannot be used.
@@ -259,7 +265,7 @@ func (c *check) draw(in *instance, st setting, test int) (*evaluation, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &evaluation{space: sp, outA: ev.outA, outB: ev.outB, redraw: try}, nil
+		return &evaluation{space: sp, outA: ev.outA, outB: ev.outB, places: st.places, redraw: try}, nil
 	}
 }
 
@@ -290,18 +296,23 @@ type source[V any] interface {
 	word(name string, index int) uint64
 }
 
-// fieldSource draws from a space; it keeps the stream of the input that it drew from last.
+// fieldSource draws from a space.
 type fieldSource struct {
 	s    *field.Space
-	name string
-	key  field.Key
+	keys map[string]*field.Key // streams in use
 }
 
 func (f *fieldSource) stream(name string) *field.Key {
-	if f.name != name || name == "" {
-		f.name, f.key = name, f.s.Stream(name)
+	k, ok := f.keys[name]
+	if !ok {
+		own := f.s.Stream(name)
+		k = &own
+		if f.keys == nil {
+			f.keys = map[string]*field.Key{}
+		}
+		f.keys[name] = k
 	}
-	return &f.key
+	return k
 }
 
 func (f *fieldSource) input(name string, index int) field.Value {
@@ -319,6 +330,9 @@ type pairOf[V any] struct {
 
 // evaluateBoth runs both graphs on one draw of inputs and weights.
 func evaluateBoth[V any](c *check, alg algebra[V], in *instance, st setting, src source[V]) (*pairOf[V], error) {
+	if st.places != nil {
+		return evaluatePlaces(c, alg, in, st.places, src)
+	}
 	e := &engine[V]{alg: alg, inst: in, ctx: c.ctx, accums: map[*ugraph.Graph][]*tensor[V]{}}
 	e.lenient = st.lenient
 	if st.weighted {
@@ -527,9 +541,9 @@ func (c *check) compare(ev *evaluation) (*mismatch, error) {
 				}
 				wa, wb = ev.space.Format(a.f[k]), ev.space.Format(b.f[k])
 			}
-			idx := make([]int, len(a.shape))
-			for ax, r := len(idx)-1, k; ax >= 0; ax-- {
-				idx[ax], r = r%a.shape[ax], r/a.shape[ax]
+			idx := index(k, a.shape)
+			if ev.places != nil {
+				idx = index(ev.places[i][k], c.realShape(c.a, c.a.Outputs[i].Value))
 			}
 			name := c.a.Outputs[i].Name
 			return &mismatch{w: Witness{name, idx, wa, wb}, what: fmt.Sprintf("output %s differs at %v", name, idx)}, nil

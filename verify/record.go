@@ -61,3 +61,21 @@ func rootsText(r field.Roots, b *bound) string {
 	}
 	return "opaque"
 }
+
+// recordPlaces writes down what a comparison at single entries of the real size shows.
+func (c *check) recordPlaces(sm *sample, whole bool, evaluated int, b *bound, ev *evaluation) {
+	c.note("no smaller instance exists: both graphs were evaluated as written at their real size, entry by entry")
+	if whole {
+		c.note("direct: all %d entries of the outputs were compared", sm.total)
+	} else {
+		c.note("sampled, not proved: %d of %d entries of the outputs were compared, in %d blocks: the first and the last, those around every bound of a slice, part, tile and mask, and random ones; that the others agree is assumed, not shown", evaluated, sm.total, sm.blocks)
+		c.res.Sampled = fmt.Sprintf("%d of %d output entries", evaluated, sm.total)
+	}
+	if c.partialBlocks {
+		c.note("where many blocks write the same place, %d of them were compared", maxUnmapped)
+	}
+	c.note("error of one test 2^%.1f for an entry that is compared (the bound is that of the sampled entries), model S of the maximum, opaque square roots", b.log2)
+	if ev.undef > 0 {
+		c.note("%d of the compared entries are undefined in the program", ev.undef)
+	}
+}
