@@ -46,8 +46,9 @@ type Options struct {
 type Event struct {
 	Stage      string // read, algebra, schedule, verify, lower, measure
 	Done, Of   int
-	BestUS     float64 // best so far, predicted or measured; 0: nothing yet
+	BestUS     float64 // best so far, predicted or measured
 	BaselineUS float64
+	SoFar      Result // what Optimize would return if it ended now, but for Stop; a copy
 }
 
 // Stats counts what the search did, by stage.
@@ -211,7 +212,18 @@ func (s *state) report(stage string, done, of int) {
 	if base == 0 {
 		base = s.r.Baseline.PredictedUS
 	}
-	s.opt.Progress(Event{Stage: stage, Done: done, Of: of, BestUS: best, BaselineUS: base})
+	s.opt.Progress(Event{Stage: stage, Done: done, Of: of, BestUS: best, BaselineUS: base, SoFar: s.soFar()})
+}
+
+// soFar copies the result with what a later stage writes to.
+func (s *state) soFar() Result {
+	r, base := *s.r, *s.r.Baseline
+	r.Baseline, r.Best = &base, &base
+	if s.r.Best != s.r.Baseline {
+		best := *s.r.Best
+		r.Best = &best
+	}
+	return r
 }
 
 func (s *state) whyBaseline() string {

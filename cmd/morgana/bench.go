@@ -22,6 +22,7 @@ import (
 	"github.com/morgana-ml/morgana/runtime/cpu/kernel"
 	"github.com/morgana-ml/morgana/runtime/memory"
 	"github.com/morgana-ml/morgana/search/cost"
+	"github.com/morgana-ml/morgana/ugraph"
 )
 
 type benchCmd struct {
@@ -42,6 +43,11 @@ type benchmark struct {
 	name string
 	sess *execute.Session
 	cost costFields
+
+	subject subject // what it is, and what of it is run at which sizes
+	graph   *ugraph.Graph
+	env     ugraph.Env
+
 	size int // of the probe's buffer: bytes of inputs and outputs, whatever a kernel moves in between
 }
 
@@ -81,9 +87,9 @@ func (c *benchCmd) Run(a *app) error {
 		}
 	}
 	d := cpu.New(c.Threads)
-	defer d.Close()
-	debugDevice(a, d)
-	bs, err := c.load(d)
+	defer a.closeDevice(d)
+	a.debugDevice(d)
+	bs, err := c.load(a, d)
 	if err != nil {
 		return err
 	}
@@ -105,6 +111,13 @@ func (c *benchCmd) Run(a *app) error {
 			}
 		}
 	}
+	if debugs(debugKernels) {
+		for _, b := range bs {
+			if err := debugRun(a, b.subject, b.graph, b.env, b.sess); err != nil {
+				return err
+			}
+		}
+	}
 	if baseline == nil {
 		return nil
 	}
@@ -119,7 +132,7 @@ func (c *benchCmd) Run(a *app) error {
 	return nil
 }
 
-func (c *benchCmd) load(d *cpu.Device) ([]*benchmark, error) {
+func (c *benchCmd) load(a *app, d *cpu.Device) ([]*benchmark, error) {
 	dims, err := parseDims(c.Dim)
 	if err != nil {
 		return nil, err
@@ -129,7 +142,7 @@ func (c *benchCmd) load(d *cpu.Device) ([]*benchmark, error) {
 	}
 	var out []*benchmark
 	for _, x := range c.X {
-		ss, err := resolve(x)
+		ss, err := resolve(a.ctx, x)
 		if err != nil {
 			return nil, err
 		}
@@ -153,7 +166,7 @@ func (c *benchCmd) load(d *cpu.Device) ([]*benchmark, error) {
 			for _, f := range forms {
 				g := s.graph
 				if f.kind == "Plain" {
-					if g, err = plainForm(s); err != nil {
+					if g, err = plainForm(a.ctx, s); err != nil {
 						return nil, err
 					}
 				}
@@ -167,7 +180,8 @@ func (c *benchCmd) load(d *cpu.Device) ([]*benchmark, error) {
 				}
 				out = append(out, &benchmark{
 					name: f.kind + "/" + strings.ReplaceAll(f.name, " ", "_"), sess: sess, cost: costsOf(g, env, 0),
-					size: int(min(max(least, minProbe), maxProbe)),
+					size:    int(min(max(least, minProbe), maxProbe)),
+					subject: s, graph: g, env: env,
 				})
 			}
 		}

@@ -1,10 +1,14 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/morgana-ml/morgana/codegen/bundle"
 	"github.com/morgana-ml/morgana/search"
@@ -36,16 +40,20 @@ type verifyJSON struct {
 
 // timingJSON is timing.json of a bundle, an entry per target.
 type timingJSON struct {
-	Target     string   `json:"target"`
-	Seconds    float64  `json:"seconds"`
-	BestUS     float64  `json:"best_us,omitempty"`
-	BaselineUS float64  `json:"baseline_us,omitempty"`
+	Target     string  `json:"target"`
+	Seconds    float64 `json:"seconds"`
+	BestUS     float64 `json:"best_us,omitempty"`
+	BaselineUS float64 `json:"baseline_us,omitempty"`
+
+	KernelsUS         []float64 `json:"kernels_us,omitempty"` // of the best, in their order
+	BaselineKernelsUS []float64 `json:"baseline_kernels_us,omitempty"`
+
 	FloatError float64  `json:"float_max_rel_error,omitempty"` // of the executed instance on this machine
 	Near       []string `json:"near,omitempty"`
 }
 
 // writeBundle writes what the searches of a program found.
-func writeBundle(a *app, dir string, s subject, rs []*search.Result, goPackage string) error {
+func writeBundle(a *app, dir string, s subject, rs []*found, goPackage string) error {
 	b := &bundle.Bundle{Program: s.graph}
 	var ss []searchJSON
 	var vs []verifyJSON
@@ -54,7 +62,7 @@ func writeBundle(a *app, dir string, s subject, rs []*search.Result, goPackage s
 		b.Targets = append(b.Targets, bundle.Target{Name: r.Row.Name, Graph: r.Best.Graph, Lowered: r.Best.Lowered, Executed: r.Best.Executed})
 		ss = append(ss, searchJSON{r.Row.Name, r.Stop, r.Stats, r.Best.Derivation, r.Best.PredictedUS, r.Baseline.PredictedUS, r.Rejections, r.Reason})
 		vs = append(vs, verifyJSON{r.Row.Name, ugraph.Hash(r.Best.Graph), r.Best.Equal, r.Best.Stable, r.Best.Executed})
-		ts = append(ts, timingJSON{r.Row.Name, r.Seconds, r.Best.MeasuredUS, r.Baseline.MeasuredUS, r.Best.FloatError, r.Near})
+		ts = append(ts, timingJSON{r.Row.Name, r.Seconds, r.Best.MeasuredUS, r.Baseline.MeasuredUS, r.bestUS, r.baselineUS, r.Best.FloatError, r.Near})
 	}
 	var err error
 	put := func(dst *json.RawMessage, key string, v any) {
@@ -75,8 +83,11 @@ func writeBundle(a *app, dir string, s subject, rs []*search.Result, goPackage s
 		if b.GoFiles, err = goFiles(b, goPackage); err != nil {
 			return err
 		}
+		for _, name := range slices.Sorted(maps.Keys(b.GoFiles)) {
+			a.debug(debugSource, "%s\n%s", name, b.GoFiles[name])
+		}
 	}
-	if err := bundle.Write(dir, b); err != nil {
+	if err := a.files.change(func() error { return bundle.Write(dir, b) }); err != nil {
 		return err
 	}
 	// What this machine just verified need not be verified again before it is run.
@@ -93,7 +104,7 @@ func writeBundle(a *app, dir string, s subject, rs []*search.Result, goPackage s
 }
 
 // resolveBundle opens a bundle folder and takes out the graph of this machine's best target, verified.
-func resolveBundle(dir string) ([]subject, error) {
+func resolveBundle(ctx context.Context, dir string) ([]subject, error) {
 	b, err := bundle.Open(dir)
 	if err != nil {
 		return nil, err
@@ -106,7 +117,7 @@ func resolveBundle(dir string) ([]subject, error) {
 	if st, err := store.Open(""); err == nil {
 		memory = st
 	}
-	r, err := b.Runnable(name, verifier, memory)
+	r, err := b.Runnable(name, verifier(ctx), memory)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
@@ -114,15 +125,17 @@ func resolveBundle(dir string) ([]subject, error) {
 }
 
 // verifier is package verify as a bundle's.
-func verifier(program, graph *ugraph.Graph) error {
-	r, err := verify.Equal(rootContext, program, graph, verify.Options{Seed: 1})
-	if err != nil {
-		return err
+func verifier(ctx context.Context) bundle.Verifier {
+	return func(program, graph *ugraph.Graph) error {
+		r, err := verify.Equal(ctx, program, graph, verify.Options{Seed: 1})
+		if err != nil {
+			return err
+		}
+		if !r.Equal {
+			return errors.New(r.Reason)
+		}
+		return nil
 	}
-	if !r.Equal {
-		return fmt.Errorf("%s", r.Reason)
-	}
-	return nil
 }
 
 // pickTarget is the first target of a bundle that this machine can run, from the best row down.
@@ -148,7 +161,7 @@ func pickTarget(b *bundle.Bundle) (string, error) {
 }
 
 // plainForm is the program that a subject stands for, to be run operator by operator.
-func plainForm(s subject) (*ugraph.Graph, error) {
+func plainForm(ctx context.Context, s subject) (*ugraph.Graph, error) {
 	switch {
 	case s.program != nil:
 		return s.program, nil
@@ -159,11 +172,11 @@ func plainForm(s subject) (*ugraph.Graph, error) {
 	}
 	// The program may lie in the same file or be embedded.
 	if s.source != "" {
-		if ss, err := resolve(s.source + "#" + s.graph.For); err == nil && len(ss) == 1 && ss[0].graph.IsProgram() {
+		if ss, err := resolve(ctx, s.source+"#"+s.graph.For); err == nil && len(ss) == 1 && ss[0].graph.IsProgram() {
 			return ss[0].graph, nil
 		}
 	}
-	ss, err := resolve(s.graph.For)
+	ss, err := resolve(ctx, s.graph.For)
 	if err != nil || len(ss) != 1 || !ss[0].graph.IsProgram() {
 		return nil, fmt.Errorf("--plain: μGraph %s stands for program %s, which is neither beside it nor embedded", s.name, s.graph.For)
 	}

@@ -45,7 +45,7 @@ func (c *importMirageCmd) Run(a *app) error {
 	if info, err := os.Stat(c.Out); c.Out != "" && err == nil && info.IsDir() {
 		for i, g := range gs {
 			name := filepath.Join(c.Out, fmt.Sprintf("%s_%d.ug", base, first+i))
-			if err := writeFile(name, []byte(text.Print(g))); err != nil {
+			if err := a.writeFile(name, []byte(text.Print(g))); err != nil {
 				return err
 			}
 		}
@@ -54,7 +54,7 @@ func (c *importMirageCmd) Run(a *app) error {
 	}
 	out := text.PrintAll(gs)
 	if c.Out != "" {
-		return writeFile(c.Out, []byte(out))
+		return a.writeFile(c.Out, []byte(out))
 	}
 	_, err = fmt.Fprint(a.stdout, out)
 	return err

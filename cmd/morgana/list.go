@@ -97,7 +97,7 @@ func (c *fmtCmd) Run(a *app) error {
 			}
 		case c.Write:
 			if string(out) != string(src) {
-				if err := writeFile(f, out); err != nil {
+				if err := a.writeFile(f, out); err != nil {
 					return err
 				}
 			}
@@ -114,15 +114,17 @@ func (c *fmtCmd) Run(a *app) error {
 }
 
 // writeFile replaces a file whole: an interrupted write leaves the old one.
-func writeFile(name string, data []byte) error {
-	tmp := name + ".tmp"
-	if err := os.WriteFile(tmp, data, 0o666); err != nil {
-		os.Remove(tmp)
-		return err
-	}
-	if err := os.Rename(tmp, name); err != nil {
-		os.Remove(tmp)
-		return err
-	}
-	return nil
+func (a *app) writeFile(name string, data []byte) error {
+	return a.files.change(func() error {
+		tmp := name + ".tmp"
+		if err := os.WriteFile(tmp, data, 0o666); err != nil {
+			os.Remove(tmp)
+			return err
+		}
+		if err := os.Rename(tmp, name); err != nil {
+			os.Remove(tmp)
+			return err
+		}
+		return nil
+	})
 }

@@ -10,10 +10,13 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"strings"
+	"sync/atomic"
+	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/morgana-ml/morgana/runtime/cpu"
 )
 
 // The exit codes.
@@ -49,6 +52,9 @@ type app struct {
 	stdout io.Writer
 	stderr io.Writer
 	quiet  bool
+	files  files
+
+	answers atomic.Bool // the command has an answer to give although it was interrupted: it ends itself
 }
 
 // say writes a line to stderr unless -q is given.
@@ -78,16 +84,19 @@ func main() { os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // Main runs the command and returns its exit code.
 func Main(args []string, stdout, stderr io.Writer) (code int) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the command at once
 	defer func() {
 		if r := recover(); r != nil {
+			f := failureOf(r)
 			fmt.Fprintf(stderr, "morgana: internal failure: %v\n%s\nThis is a bug. Please report it with the command (%s) and the lines above.\n",
-				r, debug.Stack(), strings.Join(args, " "))
+				f.reason, f.stack, strings.Join(args, " "))
 			code = exitInternal
 		}
 	}()
+	if os.Getenv("MORGANA_THREADS") == "" { // set to nothing is not set; kong would read it as a number
+		os.Unsetenv("MORGANA_THREADS")
+	}
 	var c cli
 	exited := -1
 	parser, err := kong.New(&c, kong.Name("morgana"), kong.Description("Turns tensor programs into fused kernels that it has proved equal to them."),
@@ -109,7 +118,20 @@ func Main(args []string, stdout, stderr io.Writer) (code int) {
 	}
 	out := &output{w: stdout, hold: asJSON(kctx)}
 	a := &app{ctx: ctx, stdout: out, stderr: stderr, quiet: c.Quiet}
-	return out.finish(a.ended(kctx.Run(a)), stderr)
+	code, done := await(ctx, a.answers.Load, func() int { return a.ended(kctx.Run(a)) })
+	if !done {
+		a.files.close()
+		code = a.ended(ctx.Err())
+	}
+	return out.finish(code, stderr)
+}
+
+// closeDevice ends a device's threads; those of an interrupted command may still be at work, and end with
+// the process.
+func (a *app) closeDevice(d *cpu.Device) {
+	if a.ctx.Err() == nil {
+		d.Close()
+	}
 }
 
 // ended prints why a command ended, and gives its exit code.
@@ -131,10 +153,6 @@ func (a *app) ended(err error) int {
 		return exitBad
 	}
 }
-
-// rootContext ends with an interruption; what has no context of its own (verifying a bundle that an
-// argument names) runs under it.
-var rootContext = context.Background()
 
 type kongExit struct{}
 

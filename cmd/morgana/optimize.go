@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/morgana-ml/morgana/cmd/morgana/internal/execute"
+	"github.com/morgana-ml/morgana/codegen/bundle"
 	"github.com/morgana-ml/morgana/codegen/gopkg"
 	"github.com/morgana-ml/morgana/runtime/cpu"
 	"github.com/morgana-ml/morgana/runtime/tensor"
@@ -95,12 +96,17 @@ func (c *optimizeCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	ss, err := resolve(c.X)
+	ss, err := resolve(a.ctx, c.X)
 	if err != nil {
 		return err
 	}
 	if c.Out != "" && len(ss) > 1 {
 		return fmt.Errorf("--out %s takes one program; %s holds %d: choose one with %s#NAME", c.Out, c.X, len(ss), c.X)
+	}
+	if c.Out != "" {
+		if err := bundle.CheckPlace(c.Out); err != nil {
+			return fmt.Errorf("--out %s: %w", c.Out, err)
+		}
 	}
 	for _, s := range ss {
 		if !s.graph.IsProgram() {
@@ -109,10 +115,19 @@ func (c *optimizeCmd) Run(a *app) error {
 		if err := checkDims(s.graph, dims); err != nil {
 			return err
 		}
+		if c.Out == "" {
+			if err := bundle.CheckPlace(bundleName(s.name)); err != nil {
+				return err
+			}
+		}
 	}
-	for _, s := range ss {
+	for i, s := range ss {
 		if err := c.one(a, s, rows, dims, bound); err != nil {
 			return err
+		}
+		if left := len(ss) - i - 1; a.ctx.Err() != nil && left > 0 {
+			a.say("interrupted: %d more programs of %s are not searched", left, c.X)
+			break
 		}
 	}
 	return nil
@@ -141,9 +156,16 @@ func targetRows(names []string, threads int) ([]target.Row, error) {
 	return rows, nil
 }
 
+// found is a search's result with the times of the kernels, in their order; nil: not measured.
+type found struct {
+	*search.Result
+	bestUS, baselineUS []float64
+}
+
 func (c *optimizeCmd) one(a *app, s subject, rows []target.Row, dims map[string][]int64, bound float64) error {
 	dev := cpu.New(c.Threads)
-	defer dev.Close()
+	defer a.closeDevice(dev)
+	a.debugDevice(dev)
 	m := &execute.CPU{Device: dev, Inputs: func(g *ugraph.Graph, env ugraph.Env) (map[string]*tensor.Tensor, error) {
 		return seededInputs(g, env, int64(c.Seed), nil)
 	}}
@@ -151,20 +173,21 @@ func (c *optimizeCmd) one(a *app, s subject, rows []target.Row, dims map[string]
 	if out == "" {
 		out = bundleName(s.name)
 	}
-	var results []*search.Result
+	a.answers.Store(true) // from here on there is a result: at least the program itself
+	var results []*found
 	for _, row := range rows {
-		r, fromStore, err := c.search(a, s, row, m, dims, bound)
+		r, err := c.search(a, s, row, m, dims, bound)
 		if err != nil {
 			return err
 		}
-		r.FromStore = fromStore
+		a.debugResult(s, r.Result)
 		results = append(results, r)
 	}
 	if err := writeBundle(a, out, s, results, c.Go); err != nil {
 		return err
 	}
 	for _, r := range results {
-		j, err := resultJSON(s, r, out)
+		j, err := resultJSON(s, r.Result, out)
 		if err != nil {
 			return err
 		}
@@ -179,26 +202,80 @@ func (c *optimizeCmd) one(a *app, s subject, rows []target.Row, dims map[string]
 	return nil
 }
 
-// search runs or recalls one search.
-func (c *optimizeCmd) search(a *app, s subject, row target.Row, m *execute.CPU, dims map[string][]int64, bound float64) (*search.Result, bool, error) {
+// search runs or recalls one search. An interruption ends it soon, with the best so far.
+func (c *optimizeCmd) search(a *app, s subject, row target.Row, m *execute.CPU, dims map[string][]int64, bound float64) (*found, error) {
 	bar := newProgress(a, s.name, row.Name)
 	defer bar.close()
 	opt := search.Options{Budget: c.Budget, Jobs: c.Jobs, Top: c.Top, Seed: c.Seed, ErrorLog2: bound, Dims: dims,
 		Measure: c.Measure, Progress: bar.event}
+	type answer struct {
+		r   *found
+		err error
+	}
+	got, done := await(a.ctx, func() bool { return false }, func() answer {
+		r, err := c.work(a, s, row, m, opt)
+		return answer{r, err}
+	})
+	if done {
+		return got.r, got.err
+	}
+	if r := bar.soFar(); r != nil {
+		r.Stop = "interrupted"
+		if r.Best == r.Baseline {
+			r.Reason = "the search was ended before a candidate was verified"
+		}
+		return &found{Result: r}, nil
+	}
+	// Not even the first stage was over: a search that is ended before it begins returns the program.
+	opt.Progress = nil
+	r, err := search.Optimize(a.ctx, s.graph, row, m, lowerCPU, opt)
+	return &found{Result: r}, err
+}
+
+// work is a search with what stands before it and after it: the store, and the times of the kernels.
+func (c *optimizeCmd) work(a *app, s subject, row target.Row, m *execute.CPU, opt search.Options) (*found, error) {
 	store, key := openStore(a, s.graph, row, opt)
 	if !c.Force {
-		if r := recall(a, store, key, s.graph, row, m, opt); r != nil {
-			return r, true, nil
+		if r := recall(a, store, key, s.graph, row, opt); r != nil {
+			return r, nil
 		}
 	}
 	r, err := search.Optimize(a.ctx, s.graph, row, m, lowerCPU, opt)
 	if err != nil {
-		return nil, false, err
+		return nil, err
+	}
+	f := &found{Result: r}
+	if r.Best.MeasuredUS > 0 && r.Stop != "interrupted" {
+		if err := f.timeKernels(a, m.Device, int64(c.Seed)); err != nil {
+			return nil, err
+		}
 	}
 	if r.Stop == "exhausted" {
-		remember(a, store, key, r)
+		remember(a, store, key, f)
 	}
-	return r, false, nil
+	return f, nil
+}
+
+// timeKernels times the kernels of the winner and of the program one by one. An interruption leaves
+// them untimed.
+func (f *found) timeKernels(a *app, d *cpu.Device, seed int64) error {
+	for _, t := range []struct {
+		what string
+		c    *search.Choice
+		us   *[]float64
+	}{{"program", f.Baseline, &f.baselineUS}, {"best", f.Best, &f.bestUS}} {
+		var err error
+		if *t.us, err = kernelTimes(a, d, t.c.Lowered, f.Env, seed, t.c.Cost); err != nil {
+			if a.ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+		if debugs(debugKernels) {
+			printKernels(a, t.what, &f.Row, t.c.Cost, *t.us)
+		}
+	}
+	return nil
 }
 
 func resultJSON(s subject, r *search.Result, out string) (optimizeJSON, error) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/alecthomas/kong"
 )
@@ -14,11 +15,19 @@ import (
 type output struct {
 	w    io.Writer
 	hold bool
+
+	mu   sync.Mutex // an interrupted command is left behind while it may still write
+	done bool
 	held bytes.Buffer
 	err  error
 }
 
 func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.done {
+		return 0, io.ErrClosedPipe
+	}
 	if o.hold {
 		return o.held.Write(p)
 	}
@@ -30,8 +39,12 @@ func (o *output) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// finish writes what was held, if the command has an answer, and gives the exit code to end with.
+// finish writes what was held, if the command has an answer, and gives the exit code to end with. What
+// is written later is lost.
 func (o *output) finish(code int, stderr io.Writer) int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.done = true
 	if o.hold && (code == exitBad || code == exitInternal) {
 		return code
 	}

@@ -8,7 +8,6 @@ import (
 	"github.com/morgana-ml/morgana/codegen/bundle"
 	"github.com/morgana-ml/morgana/codegen/gopkg"
 	"github.com/morgana-ml/morgana/codegen/report"
-	"github.com/morgana-ml/morgana/search"
 	"github.com/morgana-ml/morgana/search/cost"
 	"github.com/morgana-ml/morgana/search/lower"
 	"github.com/morgana-ml/morgana/search/target"
@@ -21,7 +20,7 @@ func goFiles(b *bundle.Bundle, pkg string) (map[string][]byte, error) { return g
 
 // renderReport is report.html for what the searches of a program found; without results, for a graph
 // alone as it is priced on this machine.
-func renderReport(s subject, rs []*search.Result) ([]byte, error) {
+func renderReport(s subject, rs []*found) ([]byte, error) {
 	d := report.Data{Program: s.graph, Version: version}
 	if s.program != nil {
 		d.Program = s.program
@@ -67,7 +66,7 @@ func graphTarget(program, g *ugraph.Graph) (report.Target, error) {
 }
 
 // resultTarget is the page's part for a search.
-func resultTarget(r *search.Result) (report.Target, error) {
+func resultTarget(r *found) (report.Target, error) {
 	base, err := runOf(r.Baseline.Graph, r.Env, &r.Row)
 	if err != nil {
 		return report.Target{}, err
@@ -77,6 +76,12 @@ func resultTarget(r *search.Result) (report.Target, error) {
 		return report.Target{}, err
 	}
 	base.MeasuredUS, best.MeasuredUS = r.Baseline.MeasuredUS, r.Best.MeasuredUS
+	for i, us := range r.baselineUS {
+		base.Kernels[i].MeasuredUS = us
+	}
+	for i, us := range r.bestUS {
+		best.Kernels[i].MeasuredUS = us
+	}
 	t := report.Target{Name: r.Row.Name, Doc: r.Row.Doc, Sizes: sizesText(r.Program, r.Env), Reason: r.Reason, Baseline: base, Best: best,
 		Machine: machineOf(&r.Row), Executed: r.Best.Executed,
 		Stages: []report.Stage{{Name: "program", Note: "as written", Graph: r.Program}}}
@@ -156,11 +161,12 @@ func runOf(g *ugraph.Graph, env ugraph.Env, row *target.Row) (report.Run, error)
 // machineOf is the roofline of a target's row.
 func machineOf(row *target.Row) report.Machine {
 	n := float64(row.Units)
-	m := report.Machine{PeakGFlops: row.MatMulRate(ugraph.F32) * n}
+	peak, memory := rooflineOf(row)
+	m := report.Machine{PeakGFlops: peak}
 	for _, l := range row.Levels {
 		m.Levels = append(m.Levels, report.Bandwidth{Name: l.Name, GBs: l.GBps * n})
 	}
-	m.Levels = append(m.Levels, report.Bandwidth{Name: "memory", GBs: min(row.DRAM, row.DRAMUnit*n)})
+	m.Levels = append(m.Levels, report.Bandwidth{Name: "memory", GBs: memory})
 	return m
 }
 

@@ -10,6 +10,8 @@ import (
 	"github.com/morgana-ml/morgana/cmd/morgana/internal/execute"
 	"github.com/morgana-ml/morgana/runtime/cpu"
 	"github.com/morgana-ml/morgana/runtime/tensor"
+	"github.com/morgana-ml/morgana/search/cost"
+	"github.com/morgana-ml/morgana/search/target"
 	"github.com/morgana-ml/morgana/ugraph"
 )
 
@@ -83,7 +85,7 @@ func (c *runCmd) Run(a *app) error {
 	if err := oneSize(dims); err != nil {
 		return err
 	}
-	ss, err := resolve(c.X)
+	ss, err := resolve(a.ctx, c.X)
 	if err != nil {
 		return err
 	}
@@ -91,8 +93,8 @@ func (c *runCmd) Run(a *app) error {
 		return fmt.Errorf("%s holds %d programs: choose one with %s#NAME to give --input or --output", c.X, len(ss), c.X)
 	}
 	d := cpu.New(c.Threads)
-	defer d.Close()
-	debugDevice(a, d)
+	defer a.closeDevice(d)
+	a.debugDevice(d)
 	failed := 0
 	for _, s := range ss {
 		ok, err := c.one(a, d, s, dims)
@@ -152,7 +154,7 @@ func (c *runCmd) one(a *app, d *cpu.Device, s subject, dims map[string][]int64) 
 	}
 	exec := g
 	if c.Plain {
-		if exec, err = plainForm(s); err != nil {
+		if exec, err = plainForm(a.ctx, s); err != nil {
 			return false, err
 		}
 	}
@@ -166,11 +168,16 @@ func (c *runCmd) one(a *app, d *cpu.Device, s subject, dims map[string][]int64) 
 	}
 	r := runResult{Program: s.name, Device: c.Device, Threads: d.Threads(), US: micros(median(times)), MinUS: micros(times[0]), Runs: len(times)}
 	r.costFields = costsOf(exec, env, r.US)
+	if debugs(debugKernels) {
+		if err := debugRun(a, s, exec, env, sess); err != nil {
+			return false, err
+		}
+	}
 	for _, o := range g.Outputs {
 		t := sess.Out[o.Name]
 		ro := runOutput{Name: o.Name, DType: t.DType.String(), Shape: t.Shape, Path: outFiles[o.Name], dtype: t.DType}
 		if ro.Path != "" {
-			if err := tensor.WriteNpyFile(ro.Path, t); err != nil {
+			if err := a.files.change(func() error { return tensor.WriteNpyFile(ro.Path, t) }); err != nil {
 				return false, fmt.Errorf("--output %s: %w", o.Name, err)
 			}
 		}
@@ -196,6 +203,22 @@ func (c *runCmd) one(a *app, d *cpu.Device, s subject, dims map[string][]int64) 
 		}
 	}
 	return ok, r.print(a, c.JSON)
+}
+
+// debugRun times the kernels of a session one by one, and prints what MORGANA_DEBUG asks for of them.
+func debugRun(a *app, s subject, g *ugraph.Graph, env ugraph.Env, sess *execute.Session) error {
+	row := target.Native(features())
+	r, err := cost.Graph(g, env, &row)
+	if err != nil {
+		return err
+	}
+	times, err := sess.Profile(a.ctx, profileTime)
+	if err != nil {
+		return err
+	}
+	printKernels(a, s.name, &row, r, matchKernels(g, times, r))
+	a.debugGraph(s.name, g, r)
+	return nil
 }
 
 func (r *runResult) print(a *app, asJSON bool) error {

@@ -29,7 +29,7 @@ func (c *showCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	ss, err := resolve(c.X)
+	ss, err := resolve(a.ctx, c.X)
 	if err != nil {
 		return err
 	}
@@ -41,7 +41,7 @@ func (c *showCmd) Run(a *app) error {
 		if err != nil {
 			return err
 		}
-		return writeFile(c.HTML, page)
+		return a.writeFile(c.HTML, page)
 	}
 	for i, s := range ss {
 		if err := checkDims(s.graph, dims); err != nil {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/morgana-ml/morgana/cmd/morgana/internal/execute"
 	"github.com/morgana-ml/morgana/search"
 	"github.com/morgana-ml/morgana/search/cost"
 	"github.com/morgana-ml/morgana/search/lower"
@@ -23,6 +22,7 @@ type stored struct {
 	Predicted  float64            `json:"predicted_us"`
 	Baseline   float64            `json:"baseline_us"`
 	Measured   [2]float64         `json:"measured_us"` // best, baseline
+	KernelsUS  [2][]float64       `json:"kernels_us"`
 	FloatError float64            `json:"float_error"`
 	Derivation string             `json:"derivation"`
 	Near       []string           `json:"near,omitempty"`
@@ -57,7 +57,7 @@ func interfaceKey(g *ugraph.Graph) string {
 }
 
 // recall returns what the store has for a key, verified again; nil where it has nothing of use.
-func recall(a *app, s *store.Store, key store.Key, program *ugraph.Graph, row target.Row, m *execute.CPU, opt search.Options) *search.Result {
+func recall(a *app, s *store.Store, key store.Key, program *ugraph.Graph, row target.Row, opt search.Options) *found {
 	if s == nil {
 		return nil
 	}
@@ -70,6 +70,9 @@ func recall(a *app, s *store.Store, key store.Key, program *ugraph.Graph, row ta
 		return nil
 	}
 	r, err := restore(a, data, program, row, opt)
+	if a.ctx.Err() != nil {
+		return nil
+	}
 	if err != nil {
 		a.say("kernel store: the entry for %s does not hold: %v; searching again", program.Name, err)
 		return nil
@@ -77,7 +80,7 @@ func recall(a *app, s *store.Store, key store.Key, program *ugraph.Graph, row ta
 	return r
 }
 
-func restore(a *app, data []byte, program *ugraph.Graph, row target.Row, opt search.Options) (*search.Result, error) {
+func restore(a *app, data []byte, program *ugraph.Graph, row target.Row, opt search.Options) (*found, error) {
 	var e stored
 	if err := json.Unmarshal(data, &e); err != nil {
 		return nil, err
@@ -87,11 +90,15 @@ func restore(a *app, data []byte, program *ugraph.Graph, row target.Row, opt sea
 	if err != nil {
 		return nil, err
 	}
-	r := &search.Result{Program: program, Row: row, Env: env, Stop: "exhausted", Near: e.Near, Stats: e.Stats, Rejections: e.Rejections, Reason: e.Reason,
+	r := &search.Result{Program: program, Row: row, Env: env, Stop: "exhausted", FromStore: true, Near: e.Near, Stats: e.Stats, Rejections: e.Rejections, Reason: e.Reason,
 		Baseline: &search.Choice{Graph: program, Lowered: program, Cost: base, PredictedUS: e.Baseline, MeasuredUS: e.Measured[1], Executed: true}}
+	f := &found{Result: r, bestUS: e.KernelsUS[0], baselineUS: e.KernelsUS[1]}
+	if len(f.baselineUS) != len(base.Kernels) {
+		f.baselineUS = nil
+	}
 	if e.Graph == "" {
 		r.Best = r.Baseline
-		return r, nil
+		return f, nil
 	}
 	best := &search.Choice{PredictedUS: e.Predicted, MeasuredUS: e.Measured[0], Executed: true, FloatError: e.FloatError, Derivation: e.Derivation, Stable: e.Stable}
 	if best.Graph, err = parseOne(e.Graph); err != nil {
@@ -113,8 +120,11 @@ func restore(a *app, data []byte, program *ugraph.Graph, row target.Row, opt sea
 	if best.Cost, err = cost.Graph(best.Lowered, env, &row); err != nil {
 		return nil, err
 	}
+	if len(f.bestUS) != len(best.Cost.Kernels) {
+		f.bestUS = nil
+	}
 	r.Best = best
-	return r, nil
+	return f, nil
 }
 
 func parseOne(src string) (*ugraph.Graph, error) {
@@ -129,11 +139,12 @@ func parseOne(src string) (*ugraph.Graph, error) {
 }
 
 // remember puts a finished search into the store; failing to is no failure of the command.
-func remember(a *app, s *store.Store, key store.Key, r *search.Result) {
+func remember(a *app, s *store.Store, key store.Key, f *found) {
+	r := f.Result
 	if s == nil {
 		return
 	}
-	e := stored{Predicted: r.Best.PredictedUS, Baseline: r.Baseline.PredictedUS, Measured: [2]float64{r.Best.MeasuredUS, r.Baseline.MeasuredUS},
+	e := stored{Predicted: r.Best.PredictedUS, Baseline: r.Baseline.PredictedUS, Measured: [2]float64{r.Best.MeasuredUS, r.Baseline.MeasuredUS}, KernelsUS: [2][]float64{f.bestUS, f.baselineUS},
 		FloatError: r.Best.FloatError, Derivation: r.Best.Derivation, Near: r.Near, Stats: r.Stats, Rejections: r.Rejections, Stable: r.Best.Stable, Reason: r.Reason}
 	if r.Best != r.Baseline {
 		e.Graph, e.Lowered = text.Print(r.Best.Graph), text.Print(r.Best.Lowered)

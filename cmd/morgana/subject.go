@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -26,7 +27,7 @@ type subject struct {
 
 // resolve reads the programs and μGraphs that X names: an existing path (FILE.ug, FILE.ug#name, or a
 // bundle folder) wins over the name of an embedded program.
-func resolve(x string) ([]subject, error) {
+func resolve(ctx context.Context, x string) ([]subject, error) {
 	file, name := text.SplitName(x)
 	info, err := os.Stat(x)
 	if err != nil && file != x {
@@ -34,7 +35,7 @@ func resolve(x string) ([]subject, error) {
 	}
 	switch {
 	case err == nil && info.IsDir():
-		return resolveBundle(x)
+		return resolveBundle(ctx, x)
 	case err == nil:
 		gs, err := text.ParseFile(x)
 		if err != nil {
@@ -73,8 +74,8 @@ func subjects(gs []*ugraph.Graph, source string) []subject {
 }
 
 // one is resolve where exactly one graph must come out.
-func one(x string) (subject, error) {
-	ss, err := resolve(x)
+func one(ctx context.Context, x string) (subject, error) {
+	ss, err := resolve(ctx, x)
 	if err != nil {
 		return subject{}, err
 	}

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"time"
 
@@ -31,7 +31,7 @@ func (c *tableCmd) Run(a *app) error {
 		}
 	}
 	dev := cpu.New(c.Threads)
-	defer dev.Close()
+	defer a.closeDevice(dev)
 	m := &execute.CPU{Device: dev, Inputs: func(g *ugraph.Graph, env ugraph.Env) (map[string]*tensor.Tensor, error) {
 		return seededInputs(g, env, int64(c.Seed), nil)
 	}}
@@ -42,7 +42,7 @@ func (c *tableCmd) Run(a *app) error {
 	fmt.Fprintln(a.stdout, "| program | kernels | MB moved | predicted µs | measured µs | × over plain | search s | states |")
 	fmt.Fprintln(a.stdout, "|---|---|---|---|---|---|---|---|")
 	for _, x := range c.X {
-		s, err := one(x)
+		s, err := one(a.ctx, x)
 		if err != nil {
 			return err
 		}
@@ -58,7 +58,7 @@ func (c *tableCmd) Run(a *app) error {
 			return err
 		}
 		if r.Stop == "interrupted" {
-			return errors.New("interrupted")
+			return context.Canceled
 		}
 		before, err := cost.Graph(s.graph, r.Env, &row)
 		if err != nil {

@@ -49,11 +49,11 @@ func (c *verifyCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	x, err := one(c.A)
+	x, err := one(a.ctx, c.A)
 	if err != nil {
 		return err
 	}
-	y, err := one(c.B)
+	y, err := one(a.ctx, c.B)
 	if err != nil {
 		return err
 	}

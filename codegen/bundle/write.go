@@ -135,3 +135,34 @@ func replaceable(dir string) (bool, error) {
 		return fmt.Errorf("%s holds %s, which is not the bundle's: move it, or choose another folder with --out", dir, p)
 	})
 }
+
+// CheckPlace tells, before the work is done, whether Write could put a bundle in dir: nothing else is
+// there, and a folder can be made where it belongs. It leaves nothing behind.
+func CheckPlace(dir string) error {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	if _, err := replaceable(dir); err != nil {
+		return err
+	}
+	parent := filepath.Dir(dir)
+	for {
+		info, err := os.Stat(parent)
+		if err == nil && !info.IsDir() {
+			return fmt.Errorf("%s is not a folder", parent)
+		}
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, fs.ErrNotExist) || parent == filepath.Dir(parent) {
+			return err
+		}
+		parent = filepath.Dir(parent)
+	}
+	tmp, err := os.MkdirTemp(parent, "."+filepath.Base(dir)+".new-*")
+	if err != nil {
+		return err
+	}
+	return os.Remove(tmp)
+}

@@ -53,6 +53,12 @@ type Plan struct {
 // Run lowers a μGraph. The result means the same as g and is legal; g is not changed. Errors: a graph
 // that is not legal, before or after a pass.
 func Run(g *ugraph.Graph) (*ugraph.Graph, *Plan, error) {
+	return Traced(g, func(Pass, *ugraph.Graph) {})
+}
+
+// Traced is Run, and calls after with the whole graph after each pass over a kernel. after may only read
+// the graph, and only until it returns.
+func Traced(g *ugraph.Graph, after func(p Pass, g *ugraph.Graph)) (*ugraph.Graph, *Plan, error) {
 	if err := ugraph.Validate(g); err != nil {
 		return nil, nil, fmt.Errorf("lower: %w", err)
 	}
@@ -76,6 +82,7 @@ func Run(g *ugraph.Graph) (*ugraph.Graph, *Plan, error) {
 			if err := ugraph.Validate(out); err != nil {
 				return nil, nil, fmt.Errorf("lower: after %s: %w", p.Name, err)
 			}
+			after(p, out)
 		}
 		plan.Kernels = append(plan.Kernels, k)
 	}
