@@ -120,6 +120,17 @@ func graphs(t *testing.T) []*ugraph.Graph {
 	return out
 }
 
+// same: a graph computes bit by bit what it did before a pass.
+func same(t *testing.T, before, after *ugraph.Graph) {
+	t.Helper()
+	want, got := run(t, before), run(t, after)
+	for i := range want {
+		if math.Float64bits(want[i]) != math.Float64bits(got[i]) {
+			t.Fatalf("element %d is %g, was %g", i, got[i], want[i])
+		}
+	}
+}
+
 // TestSame: lowering changes no bit of what is computed, and is idempotent.
 func TestSame(t *testing.T) {
 	threads := 0
@@ -132,12 +143,7 @@ func TestSame(t *testing.T) {
 		if ugraph.Hash(g) != before {
 			t.Fatal("the graph was changed in place")
 		}
-		want, got := run(t, g), run(t, low)
-		for i := range want {
-			if math.Float64bits(want[i]) != math.Float64bits(got[i]) {
-				t.Fatalf("element %d is %g, was %g", i, got[i], want[i])
-			}
-		}
+		same(t, g, low)
 		again, _, err := Run(low)
 		if err != nil {
 			t.Fatal(err)
@@ -177,45 +183,6 @@ func checkPlan(t *testing.T, g *ugraph.Graph, k KernelPlan) {
 	}
 	if k.Bytes < k.Peak {
 		t.Errorf("%s: an arena of %d bytes for %d live at once", g.Name, k.Bytes, k.Peak)
-	}
-}
-
-// TestLayout: the transposition of an operand becomes the product's flag; that of other axes stays.
-func TestLayout(t *testing.T) {
-	for _, c := range []struct {
-		perm []int64
-		want int
-	}{{[]int64{0, 2, 1}, 0}, {[]int64{1, 0, 2}, 1}} {
-		b := ugraph.NewBuilder("p")
-		x, y := b.Input("X", ugraph.F32, ugraph.Ds(3, 3, 3)), b.Input("Y", ugraph.F32, ugraph.Ds(3, 3, 3))
-		r := b.Kernel("k", func(k *ugraph.BlockBuilder) {
-			yt := k.Op(ugraph.OpTranspose, ugraph.Attrs{ugraph.IntsAttr("perm", c.perm...)}, k.Load(y, nil, -1))
-			k.Store("Z", k.Op(ugraph.OpMatMul, nil, k.Load(x, nil, -1), yt), ugraph.Store{Loop: -1})
-		})
-		b.Output("Z", r[0])
-		g, err := b.Graph()
-		if err != nil {
-			t.Fatal(err)
-		}
-		low, _, err := Run(g)
-		if err != nil {
-			t.Fatal(err)
-		}
-		n := 0
-		for i := range low.Nodes[0].Body.Nodes {
-			if low.Nodes[0].Body.Nodes[i].Op == ugraph.OpTranspose {
-				n++
-			}
-		}
-		if n != c.want {
-			t.Errorf("perm %v: %d transpositions left, want %d", c.perm, n, c.want)
-		}
-		want, got := run(t, g), run(t, low)
-		for i := range want {
-			if want[i] != got[i] {
-				t.Fatalf("perm %v: element %d is %g, was %g", c.perm, i, got[i], want[i])
-			}
-		}
 	}
 }
 
@@ -282,33 +249,22 @@ next:
 	return best
 }
 
-// TestMemoryExact: exhaustive placement reaches an arena that best fit misses.
+// TestMemoryExact: exhaustive placement reaches the smallest arena, which stacking at all offsets
+// confirms, and one that best fit misses.
 func TestMemoryExact(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	improved := 0
-	for range 300 {
-		tiles := make([]TilePlan, 7)
-		order := make([]int, len(tiles))
-		for i := range tiles {
-			first := r.IntN(8)
-			tiles[i] = TilePlan{Bytes: Align * (1 + r.Int64N(5)), First: first, Last: first + r.IntN(4)}
-			order[i] = i
-		}
+	for range 400 {
+		tiles, order := drawTiles(r, 3+r.IntN(5))
 		a := arena{tiles: tiles}
-		fit := a.fit(order)
-		var peak int64
-		for at := range 12 {
-			var live int64
-			for _, x := range tiles {
-				if x.First <= at && at <= x.Last {
-					live += x.Bytes
-				}
-			}
-			peak = max(peak, live)
-		}
+		fit, peak := a.fit(order), livePeak(tiles)
 		got := a.exact(order, fit, peak)
-		if got > fit || got < peak {
-			t.Fatalf("exact %d, best fit %d, live %d", got, fit, peak)
+		least := peak
+		for !stacks(tiles, make([]int64, 0, len(tiles)), least) {
+			least += Align
+		}
+		if got != least {
+			t.Fatalf("exact placement needs %d bytes, the smallest arena %d, best fit %d: %+v", got, least, fit, tiles)
 		}
 		if got < fit {
 			improved++
@@ -318,6 +274,64 @@ func TestMemoryExact(t *testing.T) {
 	if improved == 0 {
 		t.Error("exhaustive placement never improved on best fit")
 	}
+}
+
+// TestMemoryLimit: the search ends before its limit, and so is exhaustive, with ten tiles.
+func TestMemoryLimit(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	for range 3000 {
+		tiles, order := drawTiles(r, 10)
+		a := arena{tiles: tiles}
+		a.exact(order, a.fit(order), livePeak(tiles))
+		if a.steps > maxPlacements {
+			t.Fatalf("the search is cut off: %+v", tiles)
+		}
+	}
+}
+
+// drawTiles draws tiles of one to five lines and short lives, and their ids.
+func drawTiles(r *rand.Rand, n int) ([]TilePlan, []int) {
+	tiles, order := make([]TilePlan, n), make([]int, n)
+	for i := range tiles {
+		first := r.IntN(8)
+		tiles[i] = TilePlan{Bytes: Align * (1 + r.Int64N(5)), First: first, Last: first + r.IntN(4)}
+		order[i] = i
+	}
+	return tiles, order
+}
+
+func livePeak(tiles []TilePlan) int64 {
+	var peak int64
+	for at := range 12 {
+		var live int64
+		for _, x := range tiles {
+			if x.First <= at && at <= x.Last {
+				live += x.Bytes
+			}
+		}
+		peak = max(peak, live)
+	}
+	return peak
+}
+
+// stacks tells whether the tiles fit into an arena, trying every offset for every tile.
+func stacks(tiles []TilePlan, at []int64, arena int64) bool {
+	n := len(at)
+	if n == len(tiles) {
+		return true
+	}
+next:
+	for o := int64(0); o+tiles[n].Bytes <= arena; o += Align {
+		for j, p := range at {
+			if tiles[j].First <= tiles[n].Last && tiles[n].First <= tiles[j].Last && p < o+tiles[n].Bytes && o < p+tiles[j].Bytes {
+				continue next
+			}
+		}
+		if stacks(tiles, append(at, o), arena) {
+			return true
+		}
+	}
+	return false
 }
 
 // TestErrors: an illegal graph is refused.

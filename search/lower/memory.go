@@ -7,8 +7,8 @@ import (
 	"github.com/morgana-ml/morgana/ugraph"
 )
 
-// prefetch marks the loads of the loop whose tile a later operator of the same trip reads: they can
-// run one trip ahead, into a second buffer.
+// prefetch marks the loads of the loop: each can be started one trip ahead, into a second buffer, since
+// it depends on the trip's number alone.
 func prefetch(g *ugraph.Graph, k *KernelPlan) {
 	if g.Loop == nil {
 		return
@@ -21,8 +21,10 @@ func prefetch(g *ugraph.Graph, k *KernelPlan) {
 	}
 }
 
-// place gives every tile of known size an offset in the block's arena: the smallest arena for up to
-// exactTiles tiles, else best fit by falling size.
+// place gives every tile of known size an offset in the block's arena. Best fit by falling size is the
+// smallest arena where it is no larger than what is live at once; else the arena is the smallest there
+// is for up to ten tiles (on drawn ones; the test counts), and for up to searchedTiles the best of
+// maxPlacements.
 func place(g *ugraph.Graph, k *KernelPlan) {
 	k.Tiles = lifetimes(g, k.Prefetch)
 	var known []int
@@ -47,13 +49,13 @@ func place(g *ugraph.Graph, k *KernelPlan) {
 	})
 	a := arena{tiles: k.Tiles}
 	k.Bytes = a.fit(known)
-	if k.Bytes > k.Peak && len(known) <= exactTiles {
+	if k.Bytes > k.Peak && len(known) <= searchedTiles {
 		k.Bytes = a.exact(known, k.Bytes, k.Peak)
 	}
 }
 
-// exactTiles bounds the tiles whose placement is searched exhaustively.
-const exactTiles = 12
+// searchedTiles bounds the tiles whose placement is searched.
+const searchedTiles = 16
 
 // lifetimes lists the tiles of a block graph with their sizes and the positions between which they
 // are live. What the loop reads from before it, and accumulators, are live through the whole loop.
@@ -147,7 +149,10 @@ func fixedBytes(t ugraph.Type) int64 {
 	return (n + Align - 1) / Align * Align
 }
 
-type arena struct{ tiles []TilePlan }
+type arena struct {
+	tiles []TilePlan
+	steps int // placements that exact has tried
+}
 
 // fit places tiles one after another, each at the lowest offset that is free in its lifetime.
 func (a *arena) fit(order []int) int64 {
@@ -179,19 +184,21 @@ func (a *arena) lowest(placed []int, t *TilePlan) int64 {
 }
 
 // maxPlacements bounds the search; it is counted, so the result does not depend on the clock.
-const maxPlacements = 200_000
+const maxPlacements = 20_000
 
-// exact searches the orders of placement at the lowest free offset, among which a smallest arena
-// always is (any packing can be slid down and read off by rising offset), until the bound is met.
+// exact searches the orders of placement at the lowest free offset with rising offsets, among which a
+// smallest arena always is: slide the tiles of any packing down as far as they go, and read them off
+// from below. At any position, what is still to be placed lies above all that is placed there and above
+// the last offset, which bounds the arena from below.
 func (a *arena) exact(tiles []int, best, bound int64) int64 {
 	found := make([]int64, len(a.tiles))
 	for _, i := range tiles {
 		found[i] = a.tiles[i].Offset
 	}
-	order, used, steps := make([]int, 0, len(tiles)), make([]bool, len(tiles)), 0
-	var search func(top int64)
-	search = func(top int64) {
-		if steps++; steps > maxPlacements || best == bound || top >= best {
+	order, used := make([]int, 0, len(tiles)), make([]bool, len(tiles))
+	var search func(top, from int64)
+	search = func(top, from int64) {
+		if a.steps++; a.steps > maxPlacements || best == bound || a.least(tiles, used, from) >= best {
 			return
 		}
 		if len(order) == len(tiles) {
@@ -206,15 +213,42 @@ func (a *arena) exact(tiles []int, best, bound int64) int64 {
 				continue
 			}
 			t := &a.tiles[i]
-			t.Offset = a.lowest(order, t)
+			at := a.lowest(order, t)
+			if at < from {
+				continue
+			}
+			t.Offset = at
 			used[n], order = true, append(order, i)
-			search(max(top, t.Offset+t.Bytes))
+			search(max(top, at+t.Bytes), at)
 			used[n], order = false, order[:len(order)-1]
 		}
 	}
-	search(0)
+	search(0, 0)
 	for _, i := range tiles {
 		a.tiles[i].Offset = found[i]
 	}
 	return best
+}
+
+// least bounds an arena from below in which the tiles that are not used lie at from or above, and above
+// those that are used.
+func (a *arena) least(tiles []int, used []bool, from int64) int64 {
+	var most int64
+	for _, i := range tiles { // the most is live where some tile begins
+		at := a.tiles[i].First
+		placed, left := from, int64(0)
+		for m, j := range tiles {
+			switch t := &a.tiles[j]; {
+			case t.First > at || at > t.Last:
+			case used[m]:
+				placed = max(placed, t.Offset+t.Bytes)
+			default:
+				left += t.Bytes
+			}
+		}
+		if left > 0 || placed > from {
+			most = max(most, placed+left)
+		}
+	}
+	return most
 }
