@@ -18,32 +18,9 @@ type Error struct {
 
 // Error is "file:line:column: message", the source line, and a caret under the column.
 func (e *Error) Error() string {
-	line := e.Source
-	if len(line) > maxSourceLine {
-		line = line[:maxSourceLine]
-	}
-	var caret strings.Builder
-	n := 1
-	for _, r := range line {
-		if n >= e.Column {
-			break
-		}
-		if r == '\t' {
-			caret.WriteByte('\t')
-		} else {
-			caret.WriteByte(' ')
-		}
-		n++
-	}
-	head := fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Message)
-	if n < e.Column && len(e.Source) > maxSourceLine {
-		return head
-	}
-	return head + "\n    " + strings.ToValidUTF8(line, "�") + "\n    " + caret.String() + "^"
+	line, caret := excerpt(e.Source, e.Column)
+	return fmt.Sprintf("%s:%d:%d: %s\n    %s\n    %s^", e.File, e.Line, e.Column, e.Message, line, caret)
 }
-
-// maxSourceLine bounds how much of a line an error shows.
-const maxSourceLine = 240
 
 // ErrorList is the errors of a text, in the order of their places.
 type ErrorList []*Error
