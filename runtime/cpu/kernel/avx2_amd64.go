@@ -191,10 +191,13 @@ func signAVX2(dst []float32, x []float32)
 // expAVX2 sets dst[i] = exp(x[i]).
 func expAVX2(dst []float32, x []float32)
 
+// expSumAVX2 sets dst[i] = exp(x[i] − c) and returns the sum.
+func expSumAVX2(dst []float32, x []float32, c float32) float32
+
 // sigmoidAVX2 sets dst[i] = sigmoid(x[i]).
 func sigmoidAVX2(dst []float32, x []float32)
 
-// siluAVX2 sets dst[i] = silu(x[i]).
+// siluAVX2 sets dst[i] = x[i]·sigmoid(x[i]).
 func siluAVX2(dst []float32, x []float32)
 
 // tanhAVX2 sets dst[i] = tanh(x[i]).
@@ -202,9 +205,6 @@ func tanhAVX2(dst []float32, x []float32)
 
 // erfAVX2 sets dst[i] = erf(x[i]).
 func erfAVX2(dst []float32, x []float32)
-
-// expSumAVX2 sets dst[i] = exp(x[i] − c) and returns the sum.
-func expSumAVX2(dst []float32, x []float32, c float32) float32
 
 // sumAVX2 returns the sum of x.
 func sumAVX2(x []float32) float32

@@ -7356,103 +7356,107 @@ TEXT ·expAVX2(SB), NOSPLIT, $0-48
 	MOVQ x_base+24(FP), DX
 	MOVQ dst_len+8(FP), CX
 	XORQ BX, BX
-	SUBQ $0x18, CX
+	SUBQ $0x20, CX
 	JL   after_many
 
 many:
-	VMOVUPS      (DX)(BX*4), Y0
+	VMOVUPS      vec_42ac0000<>+0(SB), Y0
+	VMOVUPS      (DX)(BX*4), Y1
+	VANDPS       vec_7fffffff<>+0(SB), Y1, Y2
+	VPMAXUD      Y2, Y0, Y0
 	VMOVUPS      32(DX)(BX*4), Y2
-	VMOVUPS      64(DX)(BX*4), Y4
-	VMOVUPS      vec_c2f00000<>+0(SB), Y1
-	VMOVUPS      vec_c2f00000<>+0(SB), Y3
-	VMOVUPS      vec_c2f00000<>+0(SB), Y5
-	VMAXPS       Y0, Y1, Y0
-	VMAXPS       Y2, Y3, Y2
-	VMAXPS       Y4, Y5, Y4
-	VMOVUPS      vec_42b40000<>+0(SB), Y1
-	VMOVUPS      vec_42b40000<>+0(SB), Y3
-	VMOVUPS      vec_42b40000<>+0(SB), Y5
-	VMINPS       Y0, Y1, Y0
-	VMINPS       Y2, Y3, Y2
-	VMINPS       Y4, Y5, Y4
-	VMOVUPS      vec_3fb8aa3b<>+0(SB), Y1
+	VANDPS       vec_7fffffff<>+0(SB), Y2, Y3
+	VPMAXUD      Y3, Y0, Y0
+	VMOVUPS      64(DX)(BX*4), Y3
+	VANDPS       vec_7fffffff<>+0(SB), Y3, Y4
+	VPMAXUD      Y4, Y0, Y0
+	VMOVUPS      96(DX)(BX*4), Y4
+	VANDPS       vec_7fffffff<>+0(SB), Y4, Y5
+	VPMAXUD      Y5, Y0, Y0
+	VPCMPEQD     vec_42ac0000<>+0(SB), Y0, Y0
+	VMOVMSKPS    Y0, SI
+	CMPL         SI, $0x000000ff
+	JNE          outside
 	VMOVUPS      vec_3fb8aa3b<>+0(SB), Y5
-	VMOVUPS      vec_3fb8aa3b<>+0(SB), Y7
-	VFMADD213PS  vec_4b4000fe<>+0(SB), Y0, Y1
-	VFMADD213PS  vec_4b4000fe<>+0(SB), Y2, Y5
-	VFMADD213PS  vec_4b4000fe<>+0(SB), Y4, Y7
-	VSUBPS       vec_4b4000fe<>+0(SB), Y1, Y3
-	VSUBPS       vec_4b4000fe<>+0(SB), Y5, Y6
-	VSUBPS       vec_4b4000fe<>+0(SB), Y7, Y8
-	VFNMADD231PS vec_3f317218<>+0(SB), Y3, Y0
-	VFNMADD231PS vec_3f317218<>+0(SB), Y6, Y2
-	VFNMADD231PS vec_3f317218<>+0(SB), Y8, Y4
-	VFNMADD231PS vec_b102e308<>+0(SB), Y3, Y0
-	VFNMADD231PS vec_b102e308<>+0(SB), Y6, Y2
-	VFNMADD231PS vec_b102e308<>+0(SB), Y8, Y4
-	VMULPS       Y0, Y0, Y3
-	VMULPS       Y2, Y2, Y9
-	VMULPS       Y4, Y4, Y12
-	VMOVUPS      vec_39506967<>+0(SB), Y6
-	VMOVUPS      vec_39506967<>+0(SB), Y10
-	VMOVUPS      vec_39506967<>+0(SB), Y13
-	VFMADD213PS  vec_3ab743ce<>+0(SB), Y0, Y6
-	VFMADD213PS  vec_3ab743ce<>+0(SB), Y2, Y10
-	VFMADD213PS  vec_3ab743ce<>+0(SB), Y4, Y13
-	VMOVUPS      vec_3c088908<>+0(SB), Y8
-	VMOVUPS      vec_3c088908<>+0(SB), Y11
-	VMOVUPS      vec_3c088908<>+0(SB), Y14
-	VFMADD213PS  vec_3d2aa9c1<>+0(SB), Y0, Y8
-	VFMADD213PS  vec_3d2aa9c1<>+0(SB), Y2, Y11
-	VFMADD213PS  vec_3d2aa9c1<>+0(SB), Y4, Y14
-	VFMADD213PS  Y8, Y3, Y6
-	VFMADD213PS  Y11, Y9, Y10
-	VFMADD213PS  Y14, Y12, Y13
-	VMOVUPS      vec_3e2aaaaa<>+0(SB), Y8
-	VMOVUPS      vec_3e2aaaaa<>+0(SB), Y11
-	VMOVUPS      vec_3e2aaaaa<>+0(SB), Y14
-	VFMADD213PS  vec_3f000000<>+0(SB), Y0, Y8
-	VFMADD213PS  vec_3f000000<>+0(SB), Y2, Y11
-	VFMADD213PS  vec_3f000000<>+0(SB), Y4, Y14
-	VFMADD213PS  Y8, Y3, Y6
-	VFMADD213PS  Y11, Y9, Y10
-	VFMADD213PS  Y14, Y12, Y13
-	VFMADD213PS  Y0, Y3, Y6
-	VFMADD213PS  Y2, Y9, Y10
-	VFMADD213PS  Y4, Y12, Y13
-	VADDPS       vec_3f800000<>+0(SB), Y6, Y6
-	VADDPS       vec_3f800000<>+0(SB), Y10, Y10
-	VADDPS       vec_3f800000<>+0(SB), Y13, Y13
-	VPSRLD       $0x01, Y1, Y0
-	VPSRLD       $0x01, Y5, Y2
-	VPSRLD       $0x01, Y7, Y3
+	VMOVAPS      Y5, Y0
+	VMOVAPS      Y5, Y6
+	VMOVAPS      Y5, Y8
+	VMOVAPS      Y5, Y10
+	VMOVUPS      vec_4b400000<>+0(SB), Y5
+	VFMADD213PS  Y5, Y1, Y0
+	VFMADD213PS  Y5, Y2, Y6
+	VFMADD213PS  Y5, Y3, Y8
+	VFMADD213PS  Y5, Y4, Y10
+	VMOVUPS      vec_4b400000<>+0(SB), Y11
+	VSUBPS       Y11, Y0, Y5
+	VSUBPS       Y11, Y6, Y7
+	VSUBPS       Y11, Y8, Y9
+	VSUBPS       Y11, Y10, Y11
+	VMOVUPS      vec_3f317200<>+0(SB), Y12
+	VFNMADD231PS Y12, Y5, Y1
+	VFNMADD231PS Y12, Y7, Y2
+	VFNMADD231PS Y12, Y9, Y3
+	VFNMADD231PS Y12, Y11, Y4
+	VMOVUPS      vec_35bfbe8e<>+0(SB), Y12
+	VFNMADD231PS Y12, Y5, Y1
+	VFNMADD231PS Y12, Y7, Y2
+	VFNMADD231PS Y12, Y9, Y3
+	VFNMADD231PS Y12, Y11, Y4
+	VMOVUPS      vec_3ab4a000<>+0(SB), Y11
+	VMOVAPS      Y11, Y5
+	VMOVAPS      Y11, Y7
+	VMOVAPS      Y11, Y9
+	VMOVAPS      Y11, Y11
+	VMOVUPS      vec_3c092f6e<>+0(SB), Y12
+	VFMADD213PS  Y12, Y1, Y5
+	VFMADD213PS  Y12, Y2, Y7
+	VFMADD213PS  Y12, Y3, Y9
+	VFMADD213PS  Y12, Y4, Y11
+	VMOVUPS      vec_3d2aadad<>+0(SB), Y12
+	VFMADD213PS  Y12, Y1, Y5
+	VFMADD213PS  Y12, Y2, Y7
+	VFMADD213PS  Y12, Y3, Y9
+	VFMADD213PS  Y12, Y4, Y11
+	VMOVUPS      vec_3e2aaa28<>+0(SB), Y12
+	VFMADD213PS  Y12, Y1, Y5
+	VFMADD213PS  Y12, Y2, Y7
+	VFMADD213PS  Y12, Y3, Y9
+	VFMADD213PS  Y12, Y4, Y11
+	VMOVUPS      vec_3efffffb<>+0(SB), Y12
+	VFMADD213PS  Y12, Y1, Y5
+	VFMADD213PS  Y12, Y2, Y7
+	VFMADD213PS  Y12, Y3, Y9
+	VFMADD213PS  Y12, Y4, Y11
+	VMOVUPS      vec_3f800000<>+0(SB), Y12
+	VFMADD213PS  Y12, Y1, Y5
+	VFMADD213PS  Y12, Y2, Y7
+	VFMADD213PS  Y12, Y3, Y9
+	VFMADD213PS  Y12, Y4, Y11
+	VMOVUPS      vec_3f800000<>+0(SB), Y12
+	VFMADD213PS  Y12, Y1, Y5
+	VFMADD213PS  Y12, Y2, Y7
+	VFMADD213PS  Y12, Y3, Y9
+	VFMADD213PS  Y12, Y4, Y11
 	VPSLLD       $0x17, Y0, Y0
-	VPSLLD       $0x17, Y2, Y2
-	VPSLLD       $0x17, Y3, Y3
-	VPSUBD       vec_ffffffff<>+0(SB), Y1, Y1
-	VPSUBD       vec_ffffffff<>+0(SB), Y5, Y5
-	VPSUBD       vec_ffffffff<>+0(SB), Y7, Y7
-	VPSRLD       $0x01, Y1, Y1
-	VPSRLD       $0x01, Y5, Y5
-	VPSRLD       $0x01, Y7, Y7
-	VPSLLD       $0x17, Y1, Y1
-	VPSLLD       $0x17, Y5, Y5
-	VPSLLD       $0x17, Y7, Y7
-	VMULPS       Y0, Y6, Y6
-	VMULPS       Y2, Y10, Y10
-	VMULPS       Y3, Y13, Y13
-	VMULPS       Y1, Y6, Y6
-	VMULPS       Y5, Y10, Y10
-	VMULPS       Y7, Y13, Y13
-	VMOVUPS      Y6, (AX)(BX*4)
-	VMOVUPS      Y10, 32(AX)(BX*4)
-	VMOVUPS      Y13, 64(AX)(BX*4)
-	ADDQ         $0x18, BX
-	SUBQ         $0x18, CX
-	JGE          many
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y8, Y8
+	VPSLLD       $0x17, Y10, Y10
+	VPADDD       Y0, Y5, Y5
+	VPADDD       Y6, Y7, Y7
+	VPADDD       Y8, Y9, Y9
+	VPADDD       Y10, Y11, Y11
+	VMOVUPS      Y5, (AX)(BX*4)
+	VMOVUPS      Y7, 32(AX)(BX*4)
+	VMOVUPS      Y9, 64(AX)(BX*4)
+	VMOVUPS      Y11, 96(AX)(BX*4)
+
+inside:
+	ADDQ $0x20, BX
+	SUBQ $0x20, CX
+	JGE  many
 
 after_many:
-	ADDQ $0x18, CX
+	ADDQ $0x20, CX
 	SUBQ $0x08, CX
 	JL   after_one
 
@@ -7465,27 +7469,23 @@ one:
 	VMOVUPS      vec_3fb8aa3b<>+0(SB), Y1
 	VFMADD213PS  vec_4b4000fe<>+0(SB), Y0, Y1
 	VSUBPS       vec_4b4000fe<>+0(SB), Y1, Y2
-	VFNMADD231PS vec_3f317218<>+0(SB), Y2, Y0
-	VFNMADD231PS vec_b102e308<>+0(SB), Y2, Y0
-	VMULPS       Y0, Y0, Y2
-	VMOVUPS      vec_39506967<>+0(SB), Y3
-	VFMADD213PS  vec_3ab743ce<>+0(SB), Y0, Y3
-	VMOVUPS      vec_3c088908<>+0(SB), Y4
-	VFMADD213PS  vec_3d2aa9c1<>+0(SB), Y0, Y4
-	VFMADD213PS  Y4, Y2, Y3
-	VMOVUPS      vec_3e2aaaaa<>+0(SB), Y4
-	VFMADD213PS  vec_3f000000<>+0(SB), Y0, Y4
-	VFMADD213PS  Y4, Y2, Y3
-	VFMADD213PS  Y0, Y2, Y3
-	VADDPS       vec_3f800000<>+0(SB), Y3, Y3
+	VFNMADD231PS vec_3f317200<>+0(SB), Y2, Y0
+	VFNMADD231PS vec_35bfbe8e<>+0(SB), Y2, Y0
+	VMOVUPS      vec_3ab4a000<>+0(SB), Y2
+	VFMADD213PS  vec_3c092f6e<>+0(SB), Y0, Y2
+	VFMADD213PS  vec_3d2aadad<>+0(SB), Y0, Y2
+	VFMADD213PS  vec_3e2aaa28<>+0(SB), Y0, Y2
+	VFMADD213PS  vec_3efffffb<>+0(SB), Y0, Y2
+	VFMADD213PS  vec_3f800000<>+0(SB), Y0, Y2
+	VFMADD213PS  vec_3f800000<>+0(SB), Y0, Y2
 	VPSRLD       $0x01, Y1, Y0
 	VPSLLD       $0x17, Y0, Y0
 	VPSUBD       vec_ffffffff<>+0(SB), Y1, Y1
 	VPSRLD       $0x01, Y1, Y1
 	VPSLLD       $0x17, Y1, Y1
-	VMULPS       Y0, Y3, Y3
-	VMULPS       Y1, Y3, Y3
-	VMOVUPS      Y3, (AX)(BX*4)
+	VMULPS       Y0, Y2, Y2
+	VMULPS       Y1, Y2, Y2
+	VMOVUPS      Y2, (AX)(BX*4)
 	ADDQ         $0x08, BX
 	SUBQ         $0x08, CX
 	JGE          one
@@ -7505,31 +7505,230 @@ after_one:
 	VMOVUPS      vec_3fb8aa3b<>+0(SB), Y2
 	VFMADD213PS  vec_4b4000fe<>+0(SB), Y1, Y2
 	VSUBPS       vec_4b4000fe<>+0(SB), Y2, Y3
-	VFNMADD231PS vec_3f317218<>+0(SB), Y3, Y1
-	VFNMADD231PS vec_b102e308<>+0(SB), Y3, Y1
-	VMULPS       Y1, Y1, Y3
-	VMOVUPS      vec_39506967<>+0(SB), Y4
-	VFMADD213PS  vec_3ab743ce<>+0(SB), Y1, Y4
-	VMOVUPS      vec_3c088908<>+0(SB), Y5
-	VFMADD213PS  vec_3d2aa9c1<>+0(SB), Y1, Y5
-	VFMADD213PS  Y5, Y3, Y4
-	VMOVUPS      vec_3e2aaaaa<>+0(SB), Y5
-	VFMADD213PS  vec_3f000000<>+0(SB), Y1, Y5
-	VFMADD213PS  Y5, Y3, Y4
-	VFMADD213PS  Y1, Y3, Y4
-	VADDPS       vec_3f800000<>+0(SB), Y4, Y4
+	VFNMADD231PS vec_3f317200<>+0(SB), Y3, Y1
+	VFNMADD231PS vec_35bfbe8e<>+0(SB), Y3, Y1
+	VMOVUPS      vec_3ab4a000<>+0(SB), Y3
+	VFMADD213PS  vec_3c092f6e<>+0(SB), Y1, Y3
+	VFMADD213PS  vec_3d2aadad<>+0(SB), Y1, Y3
+	VFMADD213PS  vec_3e2aaa28<>+0(SB), Y1, Y3
+	VFMADD213PS  vec_3efffffb<>+0(SB), Y1, Y3
+	VFMADD213PS  vec_3f800000<>+0(SB), Y1, Y3
+	VFMADD213PS  vec_3f800000<>+0(SB), Y1, Y3
 	VPSRLD       $0x01, Y2, Y1
 	VPSLLD       $0x17, Y1, Y1
 	VPSUBD       vec_ffffffff<>+0(SB), Y2, Y2
 	VPSRLD       $0x01, Y2, Y2
 	VPSLLD       $0x17, Y2, Y2
-	VMULPS       Y1, Y4, Y4
-	VMULPS       Y2, Y4, Y4
-	VMASKMOVPS   Y4, Y0, (AX)(BX*4)
+	VMULPS       Y1, Y3, Y3
+	VMULPS       Y2, Y3, Y3
+	VMASKMOVPS   Y3, Y0, (AX)(BX*4)
 
 done:
 	VZEROUPPER
 	RET
+
+outside:
+	VMOVUPS      (DX)(BX*4), Y0
+	VMOVUPS      vec_c2f00000<>+0(SB), Y1
+	VMAXPS       Y0, Y1, Y0
+	VMOVUPS      vec_42b40000<>+0(SB), Y1
+	VMINPS       Y0, Y1, Y0
+	VMOVUPS      vec_3fb8aa3b<>+0(SB), Y1
+	VFMADD213PS  vec_4b4000fe<>+0(SB), Y0, Y1
+	VSUBPS       vec_4b4000fe<>+0(SB), Y1, Y2
+	VFNMADD231PS vec_3f317200<>+0(SB), Y2, Y0
+	VFNMADD231PS vec_35bfbe8e<>+0(SB), Y2, Y0
+	VMOVUPS      vec_3ab4a000<>+0(SB), Y2
+	VFMADD213PS  vec_3c092f6e<>+0(SB), Y0, Y2
+	VFMADD213PS  vec_3d2aadad<>+0(SB), Y0, Y2
+	VFMADD213PS  vec_3e2aaa28<>+0(SB), Y0, Y2
+	VFMADD213PS  vec_3efffffb<>+0(SB), Y0, Y2
+	VFMADD213PS  vec_3f800000<>+0(SB), Y0, Y2
+	VFMADD213PS  vec_3f800000<>+0(SB), Y0, Y2
+	VPSRLD       $0x01, Y1, Y0
+	VPSLLD       $0x17, Y0, Y0
+	VPSUBD       vec_ffffffff<>+0(SB), Y1, Y1
+	VPSRLD       $0x01, Y1, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VMULPS       Y0, Y2, Y2
+	VMULPS       Y1, Y2, Y2
+	VMOVUPS      Y2, (AX)(BX*4)
+	VMOVUPS      32(DX)(BX*4), Y0
+	VMOVUPS      vec_c2f00000<>+0(SB), Y1
+	VMAXPS       Y0, Y1, Y0
+	VMOVUPS      vec_42b40000<>+0(SB), Y1
+	VMINPS       Y0, Y1, Y0
+	VMOVUPS      vec_3fb8aa3b<>+0(SB), Y1
+	VFMADD213PS  vec_4b4000fe<>+0(SB), Y0, Y1
+	VSUBPS       vec_4b4000fe<>+0(SB), Y1, Y2
+	VFNMADD231PS vec_3f317200<>+0(SB), Y2, Y0
+	VFNMADD231PS vec_35bfbe8e<>+0(SB), Y2, Y0
+	VMOVUPS      vec_3ab4a000<>+0(SB), Y2
+	VFMADD213PS  vec_3c092f6e<>+0(SB), Y0, Y2
+	VFMADD213PS  vec_3d2aadad<>+0(SB), Y0, Y2
+	VFMADD213PS  vec_3e2aaa28<>+0(SB), Y0, Y2
+	VFMADD213PS  vec_3efffffb<>+0(SB), Y0, Y2
+	VFMADD213PS  vec_3f800000<>+0(SB), Y0, Y2
+	VFMADD213PS  vec_3f800000<>+0(SB), Y0, Y2
+	VPSRLD       $0x01, Y1, Y0
+	VPSLLD       $0x17, Y0, Y0
+	VPSUBD       vec_ffffffff<>+0(SB), Y1, Y1
+	VPSRLD       $0x01, Y1, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VMULPS       Y0, Y2, Y2
+	VMULPS       Y1, Y2, Y2
+	VMOVUPS      Y2, 32(AX)(BX*4)
+	VMOVUPS      64(DX)(BX*4), Y0
+	VMOVUPS      vec_c2f00000<>+0(SB), Y1
+	VMAXPS       Y0, Y1, Y0
+	VMOVUPS      vec_42b40000<>+0(SB), Y1
+	VMINPS       Y0, Y1, Y0
+	VMOVUPS      vec_3fb8aa3b<>+0(SB), Y1
+	VFMADD213PS  vec_4b4000fe<>+0(SB), Y0, Y1
+	VSUBPS       vec_4b4000fe<>+0(SB), Y1, Y2
+	VFNMADD231PS vec_3f317200<>+0(SB), Y2, Y0
+	VFNMADD231PS vec_35bfbe8e<>+0(SB), Y2, Y0
+	VMOVUPS      vec_3ab4a000<>+0(SB), Y2
+	VFMADD213PS  vec_3c092f6e<>+0(SB), Y0, Y2
+	VFMADD213PS  vec_3d2aadad<>+0(SB), Y0, Y2
+	VFMADD213PS  vec_3e2aaa28<>+0(SB), Y0, Y2
+	VFMADD213PS  vec_3efffffb<>+0(SB), Y0, Y2
+	VFMADD213PS  vec_3f800000<>+0(SB), Y0, Y2
+	VFMADD213PS  vec_3f800000<>+0(SB), Y0, Y2
+	VPSRLD       $0x01, Y1, Y0
+	VPSLLD       $0x17, Y0, Y0
+	VPSUBD       vec_ffffffff<>+0(SB), Y1, Y1
+	VPSRLD       $0x01, Y1, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VMULPS       Y0, Y2, Y2
+	VMULPS       Y1, Y2, Y2
+	VMOVUPS      Y2, 64(AX)(BX*4)
+	VMOVUPS      96(DX)(BX*4), Y0
+	VMOVUPS      vec_c2f00000<>+0(SB), Y1
+	VMAXPS       Y0, Y1, Y0
+	VMOVUPS      vec_42b40000<>+0(SB), Y1
+	VMINPS       Y0, Y1, Y0
+	VMOVUPS      vec_3fb8aa3b<>+0(SB), Y1
+	VFMADD213PS  vec_4b4000fe<>+0(SB), Y0, Y1
+	VSUBPS       vec_4b4000fe<>+0(SB), Y1, Y2
+	VFNMADD231PS vec_3f317200<>+0(SB), Y2, Y0
+	VFNMADD231PS vec_35bfbe8e<>+0(SB), Y2, Y0
+	VMOVUPS      vec_3ab4a000<>+0(SB), Y2
+	VFMADD213PS  vec_3c092f6e<>+0(SB), Y0, Y2
+	VFMADD213PS  vec_3d2aadad<>+0(SB), Y0, Y2
+	VFMADD213PS  vec_3e2aaa28<>+0(SB), Y0, Y2
+	VFMADD213PS  vec_3efffffb<>+0(SB), Y0, Y2
+	VFMADD213PS  vec_3f800000<>+0(SB), Y0, Y2
+	VFMADD213PS  vec_3f800000<>+0(SB), Y0, Y2
+	VPSRLD       $0x01, Y1, Y0
+	VPSLLD       $0x17, Y0, Y0
+	VPSUBD       vec_ffffffff<>+0(SB), Y1, Y1
+	VPSRLD       $0x01, Y1, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VMULPS       Y0, Y2, Y2
+	VMULPS       Y1, Y2, Y2
+	VMOVUPS      Y2, 96(AX)(BX*4)
+	JMP          inside
+
+DATA vec_42ac0000<>+0(SB)/4, $0x42ac0000
+DATA vec_42ac0000<>+4(SB)/4, $0x42ac0000
+DATA vec_42ac0000<>+8(SB)/4, $0x42ac0000
+DATA vec_42ac0000<>+12(SB)/4, $0x42ac0000
+DATA vec_42ac0000<>+16(SB)/4, $0x42ac0000
+DATA vec_42ac0000<>+20(SB)/4, $0x42ac0000
+DATA vec_42ac0000<>+24(SB)/4, $0x42ac0000
+DATA vec_42ac0000<>+28(SB)/4, $0x42ac0000
+GLOBL vec_42ac0000<>(SB), RODATA|NOPTR, $32
+
+DATA vec_3fb8aa3b<>+0(SB)/4, $0x3fb8aa3b
+DATA vec_3fb8aa3b<>+4(SB)/4, $0x3fb8aa3b
+DATA vec_3fb8aa3b<>+8(SB)/4, $0x3fb8aa3b
+DATA vec_3fb8aa3b<>+12(SB)/4, $0x3fb8aa3b
+DATA vec_3fb8aa3b<>+16(SB)/4, $0x3fb8aa3b
+DATA vec_3fb8aa3b<>+20(SB)/4, $0x3fb8aa3b
+DATA vec_3fb8aa3b<>+24(SB)/4, $0x3fb8aa3b
+DATA vec_3fb8aa3b<>+28(SB)/4, $0x3fb8aa3b
+GLOBL vec_3fb8aa3b<>(SB), RODATA|NOPTR, $32
+
+DATA vec_4b400000<>+0(SB)/4, $0x4b400000
+DATA vec_4b400000<>+4(SB)/4, $0x4b400000
+DATA vec_4b400000<>+8(SB)/4, $0x4b400000
+DATA vec_4b400000<>+12(SB)/4, $0x4b400000
+DATA vec_4b400000<>+16(SB)/4, $0x4b400000
+DATA vec_4b400000<>+20(SB)/4, $0x4b400000
+DATA vec_4b400000<>+24(SB)/4, $0x4b400000
+DATA vec_4b400000<>+28(SB)/4, $0x4b400000
+GLOBL vec_4b400000<>(SB), RODATA|NOPTR, $32
+
+DATA vec_3f317200<>+0(SB)/4, $0x3f317200
+DATA vec_3f317200<>+4(SB)/4, $0x3f317200
+DATA vec_3f317200<>+8(SB)/4, $0x3f317200
+DATA vec_3f317200<>+12(SB)/4, $0x3f317200
+DATA vec_3f317200<>+16(SB)/4, $0x3f317200
+DATA vec_3f317200<>+20(SB)/4, $0x3f317200
+DATA vec_3f317200<>+24(SB)/4, $0x3f317200
+DATA vec_3f317200<>+28(SB)/4, $0x3f317200
+GLOBL vec_3f317200<>(SB), RODATA|NOPTR, $32
+
+DATA vec_35bfbe8e<>+0(SB)/4, $0x35bfbe8e
+DATA vec_35bfbe8e<>+4(SB)/4, $0x35bfbe8e
+DATA vec_35bfbe8e<>+8(SB)/4, $0x35bfbe8e
+DATA vec_35bfbe8e<>+12(SB)/4, $0x35bfbe8e
+DATA vec_35bfbe8e<>+16(SB)/4, $0x35bfbe8e
+DATA vec_35bfbe8e<>+20(SB)/4, $0x35bfbe8e
+DATA vec_35bfbe8e<>+24(SB)/4, $0x35bfbe8e
+DATA vec_35bfbe8e<>+28(SB)/4, $0x35bfbe8e
+GLOBL vec_35bfbe8e<>(SB), RODATA|NOPTR, $32
+
+DATA vec_3ab4a000<>+0(SB)/4, $0x3ab4a000
+DATA vec_3ab4a000<>+4(SB)/4, $0x3ab4a000
+DATA vec_3ab4a000<>+8(SB)/4, $0x3ab4a000
+DATA vec_3ab4a000<>+12(SB)/4, $0x3ab4a000
+DATA vec_3ab4a000<>+16(SB)/4, $0x3ab4a000
+DATA vec_3ab4a000<>+20(SB)/4, $0x3ab4a000
+DATA vec_3ab4a000<>+24(SB)/4, $0x3ab4a000
+DATA vec_3ab4a000<>+28(SB)/4, $0x3ab4a000
+GLOBL vec_3ab4a000<>(SB), RODATA|NOPTR, $32
+
+DATA vec_3c092f6e<>+0(SB)/4, $0x3c092f6e
+DATA vec_3c092f6e<>+4(SB)/4, $0x3c092f6e
+DATA vec_3c092f6e<>+8(SB)/4, $0x3c092f6e
+DATA vec_3c092f6e<>+12(SB)/4, $0x3c092f6e
+DATA vec_3c092f6e<>+16(SB)/4, $0x3c092f6e
+DATA vec_3c092f6e<>+20(SB)/4, $0x3c092f6e
+DATA vec_3c092f6e<>+24(SB)/4, $0x3c092f6e
+DATA vec_3c092f6e<>+28(SB)/4, $0x3c092f6e
+GLOBL vec_3c092f6e<>(SB), RODATA|NOPTR, $32
+
+DATA vec_3d2aadad<>+0(SB)/4, $0x3d2aadad
+DATA vec_3d2aadad<>+4(SB)/4, $0x3d2aadad
+DATA vec_3d2aadad<>+8(SB)/4, $0x3d2aadad
+DATA vec_3d2aadad<>+12(SB)/4, $0x3d2aadad
+DATA vec_3d2aadad<>+16(SB)/4, $0x3d2aadad
+DATA vec_3d2aadad<>+20(SB)/4, $0x3d2aadad
+DATA vec_3d2aadad<>+24(SB)/4, $0x3d2aadad
+DATA vec_3d2aadad<>+28(SB)/4, $0x3d2aadad
+GLOBL vec_3d2aadad<>(SB), RODATA|NOPTR, $32
+
+DATA vec_3e2aaa28<>+0(SB)/4, $0x3e2aaa28
+DATA vec_3e2aaa28<>+4(SB)/4, $0x3e2aaa28
+DATA vec_3e2aaa28<>+8(SB)/4, $0x3e2aaa28
+DATA vec_3e2aaa28<>+12(SB)/4, $0x3e2aaa28
+DATA vec_3e2aaa28<>+16(SB)/4, $0x3e2aaa28
+DATA vec_3e2aaa28<>+20(SB)/4, $0x3e2aaa28
+DATA vec_3e2aaa28<>+24(SB)/4, $0x3e2aaa28
+DATA vec_3e2aaa28<>+28(SB)/4, $0x3e2aaa28
+GLOBL vec_3e2aaa28<>(SB), RODATA|NOPTR, $32
+
+DATA vec_3efffffb<>+0(SB)/4, $0x3efffffb
+DATA vec_3efffffb<>+4(SB)/4, $0x3efffffb
+DATA vec_3efffffb<>+8(SB)/4, $0x3efffffb
+DATA vec_3efffffb<>+12(SB)/4, $0x3efffffb
+DATA vec_3efffffb<>+16(SB)/4, $0x3efffffb
+DATA vec_3efffffb<>+20(SB)/4, $0x3efffffb
+DATA vec_3efffffb<>+24(SB)/4, $0x3efffffb
+DATA vec_3efffffb<>+28(SB)/4, $0x3efffffb
+GLOBL vec_3efffffb<>(SB), RODATA|NOPTR, $32
 
 DATA vec_c2f00000<>+0(SB)/4, $0xc2f00000
 DATA vec_c2f00000<>+4(SB)/4, $0xc2f00000
@@ -7551,16 +7750,6 @@ DATA vec_42b40000<>+24(SB)/4, $0x42b40000
 DATA vec_42b40000<>+28(SB)/4, $0x42b40000
 GLOBL vec_42b40000<>(SB), RODATA|NOPTR, $32
 
-DATA vec_3fb8aa3b<>+0(SB)/4, $0x3fb8aa3b
-DATA vec_3fb8aa3b<>+4(SB)/4, $0x3fb8aa3b
-DATA vec_3fb8aa3b<>+8(SB)/4, $0x3fb8aa3b
-DATA vec_3fb8aa3b<>+12(SB)/4, $0x3fb8aa3b
-DATA vec_3fb8aa3b<>+16(SB)/4, $0x3fb8aa3b
-DATA vec_3fb8aa3b<>+20(SB)/4, $0x3fb8aa3b
-DATA vec_3fb8aa3b<>+24(SB)/4, $0x3fb8aa3b
-DATA vec_3fb8aa3b<>+28(SB)/4, $0x3fb8aa3b
-GLOBL vec_3fb8aa3b<>(SB), RODATA|NOPTR, $32
-
 DATA vec_4b4000fe<>+0(SB)/4, $0x4b4000fe
 DATA vec_4b4000fe<>+4(SB)/4, $0x4b4000fe
 DATA vec_4b4000fe<>+8(SB)/4, $0x4b4000fe
@@ -7570,86 +7759,6 @@ DATA vec_4b4000fe<>+20(SB)/4, $0x4b4000fe
 DATA vec_4b4000fe<>+24(SB)/4, $0x4b4000fe
 DATA vec_4b4000fe<>+28(SB)/4, $0x4b4000fe
 GLOBL vec_4b4000fe<>(SB), RODATA|NOPTR, $32
-
-DATA vec_3f317218<>+0(SB)/4, $0x3f317218
-DATA vec_3f317218<>+4(SB)/4, $0x3f317218
-DATA vec_3f317218<>+8(SB)/4, $0x3f317218
-DATA vec_3f317218<>+12(SB)/4, $0x3f317218
-DATA vec_3f317218<>+16(SB)/4, $0x3f317218
-DATA vec_3f317218<>+20(SB)/4, $0x3f317218
-DATA vec_3f317218<>+24(SB)/4, $0x3f317218
-DATA vec_3f317218<>+28(SB)/4, $0x3f317218
-GLOBL vec_3f317218<>(SB), RODATA|NOPTR, $32
-
-DATA vec_b102e308<>+0(SB)/4, $0xb102e308
-DATA vec_b102e308<>+4(SB)/4, $0xb102e308
-DATA vec_b102e308<>+8(SB)/4, $0xb102e308
-DATA vec_b102e308<>+12(SB)/4, $0xb102e308
-DATA vec_b102e308<>+16(SB)/4, $0xb102e308
-DATA vec_b102e308<>+20(SB)/4, $0xb102e308
-DATA vec_b102e308<>+24(SB)/4, $0xb102e308
-DATA vec_b102e308<>+28(SB)/4, $0xb102e308
-GLOBL vec_b102e308<>(SB), RODATA|NOPTR, $32
-
-DATA vec_39506967<>+0(SB)/4, $0x39506967
-DATA vec_39506967<>+4(SB)/4, $0x39506967
-DATA vec_39506967<>+8(SB)/4, $0x39506967
-DATA vec_39506967<>+12(SB)/4, $0x39506967
-DATA vec_39506967<>+16(SB)/4, $0x39506967
-DATA vec_39506967<>+20(SB)/4, $0x39506967
-DATA vec_39506967<>+24(SB)/4, $0x39506967
-DATA vec_39506967<>+28(SB)/4, $0x39506967
-GLOBL vec_39506967<>(SB), RODATA|NOPTR, $32
-
-DATA vec_3ab743ce<>+0(SB)/4, $0x3ab743ce
-DATA vec_3ab743ce<>+4(SB)/4, $0x3ab743ce
-DATA vec_3ab743ce<>+8(SB)/4, $0x3ab743ce
-DATA vec_3ab743ce<>+12(SB)/4, $0x3ab743ce
-DATA vec_3ab743ce<>+16(SB)/4, $0x3ab743ce
-DATA vec_3ab743ce<>+20(SB)/4, $0x3ab743ce
-DATA vec_3ab743ce<>+24(SB)/4, $0x3ab743ce
-DATA vec_3ab743ce<>+28(SB)/4, $0x3ab743ce
-GLOBL vec_3ab743ce<>(SB), RODATA|NOPTR, $32
-
-DATA vec_3c088908<>+0(SB)/4, $0x3c088908
-DATA vec_3c088908<>+4(SB)/4, $0x3c088908
-DATA vec_3c088908<>+8(SB)/4, $0x3c088908
-DATA vec_3c088908<>+12(SB)/4, $0x3c088908
-DATA vec_3c088908<>+16(SB)/4, $0x3c088908
-DATA vec_3c088908<>+20(SB)/4, $0x3c088908
-DATA vec_3c088908<>+24(SB)/4, $0x3c088908
-DATA vec_3c088908<>+28(SB)/4, $0x3c088908
-GLOBL vec_3c088908<>(SB), RODATA|NOPTR, $32
-
-DATA vec_3d2aa9c1<>+0(SB)/4, $0x3d2aa9c1
-DATA vec_3d2aa9c1<>+4(SB)/4, $0x3d2aa9c1
-DATA vec_3d2aa9c1<>+8(SB)/4, $0x3d2aa9c1
-DATA vec_3d2aa9c1<>+12(SB)/4, $0x3d2aa9c1
-DATA vec_3d2aa9c1<>+16(SB)/4, $0x3d2aa9c1
-DATA vec_3d2aa9c1<>+20(SB)/4, $0x3d2aa9c1
-DATA vec_3d2aa9c1<>+24(SB)/4, $0x3d2aa9c1
-DATA vec_3d2aa9c1<>+28(SB)/4, $0x3d2aa9c1
-GLOBL vec_3d2aa9c1<>(SB), RODATA|NOPTR, $32
-
-DATA vec_3e2aaaaa<>+0(SB)/4, $0x3e2aaaaa
-DATA vec_3e2aaaaa<>+4(SB)/4, $0x3e2aaaaa
-DATA vec_3e2aaaaa<>+8(SB)/4, $0x3e2aaaaa
-DATA vec_3e2aaaaa<>+12(SB)/4, $0x3e2aaaaa
-DATA vec_3e2aaaaa<>+16(SB)/4, $0x3e2aaaaa
-DATA vec_3e2aaaaa<>+20(SB)/4, $0x3e2aaaaa
-DATA vec_3e2aaaaa<>+24(SB)/4, $0x3e2aaaaa
-DATA vec_3e2aaaaa<>+28(SB)/4, $0x3e2aaaaa
-GLOBL vec_3e2aaaaa<>(SB), RODATA|NOPTR, $32
-
-DATA vec_3f000000<>+0(SB)/4, $0x3f000000
-DATA vec_3f000000<>+4(SB)/4, $0x3f000000
-DATA vec_3f000000<>+8(SB)/4, $0x3f000000
-DATA vec_3f000000<>+12(SB)/4, $0x3f000000
-DATA vec_3f000000<>+16(SB)/4, $0x3f000000
-DATA vec_3f000000<>+20(SB)/4, $0x3f000000
-DATA vec_3f000000<>+24(SB)/4, $0x3f000000
-DATA vec_3f000000<>+28(SB)/4, $0x3f000000
-GLOBL vec_3f000000<>(SB), RODATA|NOPTR, $32
 
 DATA vec_ffffffff<>+0(SB)/4, $0xffffffff
 DATA vec_ffffffff<>+4(SB)/4, $0xffffffff
@@ -7661,6 +7770,317 @@ DATA vec_ffffffff<>+24(SB)/4, $0xffffffff
 DATA vec_ffffffff<>+28(SB)/4, $0xffffffff
 GLOBL vec_ffffffff<>(SB), RODATA|NOPTR, $32
 
+// func expSumAVX2(dst []float32, x []float32, c float32) float32
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·expSumAVX2(SB), NOSPLIT, $0-60
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         x_base+24(FP), DX
+	MOVQ         dst_len+8(FP), CX
+	VBROADCASTSS c+48(FP), Y0
+	VXORPS       Y1, Y1, Y1
+	XORQ         BX, BX
+	SUBQ         $0x20, CX
+	JL           after_many
+
+many:
+	VMOVUPS      vec_42ac0000<>+0(SB), Y2
+	VMOVUPS      (DX)(BX*4), Y3
+	VSUBPS       Y0, Y3, Y3
+	VANDPS       vec_7fffffff<>+0(SB), Y3, Y4
+	VPMAXUD      Y4, Y2, Y2
+	VMOVUPS      32(DX)(BX*4), Y4
+	VSUBPS       Y0, Y4, Y4
+	VANDPS       vec_7fffffff<>+0(SB), Y4, Y5
+	VPMAXUD      Y5, Y2, Y2
+	VMOVUPS      64(DX)(BX*4), Y5
+	VSUBPS       Y0, Y5, Y5
+	VANDPS       vec_7fffffff<>+0(SB), Y5, Y6
+	VPMAXUD      Y6, Y2, Y2
+	VMOVUPS      96(DX)(BX*4), Y6
+	VSUBPS       Y0, Y6, Y6
+	VANDPS       vec_7fffffff<>+0(SB), Y6, Y7
+	VPMAXUD      Y7, Y2, Y2
+	VPCMPEQD     vec_42ac0000<>+0(SB), Y2, Y2
+	VMOVMSKPS    Y2, SI
+	CMPL         SI, $0x000000ff
+	JNE          outside
+	VMOVUPS      vec_3fb8aa3b<>+0(SB), Y7
+	VMOVAPS      Y7, Y2
+	VMOVAPS      Y7, Y8
+	VMOVAPS      Y7, Y10
+	VMOVAPS      Y7, Y12
+	VMOVUPS      vec_4b400000<>+0(SB), Y7
+	VFMADD213PS  Y7, Y3, Y2
+	VFMADD213PS  Y7, Y4, Y8
+	VFMADD213PS  Y7, Y5, Y10
+	VFMADD213PS  Y7, Y6, Y12
+	VMOVUPS      vec_4b400000<>+0(SB), Y13
+	VSUBPS       Y13, Y2, Y7
+	VSUBPS       Y13, Y8, Y9
+	VSUBPS       Y13, Y10, Y11
+	VSUBPS       Y13, Y12, Y13
+	VMOVUPS      vec_3f317200<>+0(SB), Y14
+	VFNMADD231PS Y14, Y7, Y3
+	VFNMADD231PS Y14, Y9, Y4
+	VFNMADD231PS Y14, Y11, Y5
+	VFNMADD231PS Y14, Y13, Y6
+	VMOVUPS      vec_35bfbe8e<>+0(SB), Y14
+	VFNMADD231PS Y14, Y7, Y3
+	VFNMADD231PS Y14, Y9, Y4
+	VFNMADD231PS Y14, Y11, Y5
+	VFNMADD231PS Y14, Y13, Y6
+	VMOVUPS      vec_3ab4a000<>+0(SB), Y13
+	VMOVAPS      Y13, Y7
+	VMOVAPS      Y13, Y9
+	VMOVAPS      Y13, Y11
+	VMOVAPS      Y13, Y13
+	VMOVUPS      vec_3c092f6e<>+0(SB), Y14
+	VFMADD213PS  Y14, Y3, Y7
+	VFMADD213PS  Y14, Y4, Y9
+	VFMADD213PS  Y14, Y5, Y11
+	VFMADD213PS  Y14, Y6, Y13
+	VMOVUPS      vec_3d2aadad<>+0(SB), Y14
+	VFMADD213PS  Y14, Y3, Y7
+	VFMADD213PS  Y14, Y4, Y9
+	VFMADD213PS  Y14, Y5, Y11
+	VFMADD213PS  Y14, Y6, Y13
+	VMOVUPS      vec_3e2aaa28<>+0(SB), Y14
+	VFMADD213PS  Y14, Y3, Y7
+	VFMADD213PS  Y14, Y4, Y9
+	VFMADD213PS  Y14, Y5, Y11
+	VFMADD213PS  Y14, Y6, Y13
+	VMOVUPS      vec_3efffffb<>+0(SB), Y14
+	VFMADD213PS  Y14, Y3, Y7
+	VFMADD213PS  Y14, Y4, Y9
+	VFMADD213PS  Y14, Y5, Y11
+	VFMADD213PS  Y14, Y6, Y13
+	VMOVUPS      vec_3f800000<>+0(SB), Y14
+	VFMADD213PS  Y14, Y3, Y7
+	VFMADD213PS  Y14, Y4, Y9
+	VFMADD213PS  Y14, Y5, Y11
+	VFMADD213PS  Y14, Y6, Y13
+	VMOVUPS      vec_3f800000<>+0(SB), Y14
+	VFMADD213PS  Y14, Y3, Y7
+	VFMADD213PS  Y14, Y4, Y9
+	VFMADD213PS  Y14, Y5, Y11
+	VFMADD213PS  Y14, Y6, Y13
+	VPSLLD       $0x17, Y2, Y2
+	VPSLLD       $0x17, Y8, Y8
+	VPSLLD       $0x17, Y10, Y10
+	VPSLLD       $0x17, Y12, Y12
+	VPADDD       Y2, Y7, Y7
+	VPADDD       Y8, Y9, Y9
+	VPADDD       Y10, Y11, Y11
+	VPADDD       Y12, Y13, Y13
+	VMOVUPS      Y7, (AX)(BX*4)
+	VMOVUPS      Y9, 32(AX)(BX*4)
+	VMOVUPS      Y11, 64(AX)(BX*4)
+	VMOVUPS      Y13, 96(AX)(BX*4)
+	VADDPS       Y7, Y1, Y1
+	VADDPS       Y9, Y1, Y1
+	VADDPS       Y11, Y1, Y1
+	VADDPS       Y13, Y1, Y1
+
+inside:
+	ADDQ $0x20, BX
+	SUBQ $0x20, CX
+	JGE  many
+
+after_many:
+	ADDQ $0x20, CX
+	SUBQ $0x08, CX
+	JL   after_one
+
+one:
+	VMOVUPS      (DX)(BX*4), Y2
+	VSUBPS       Y0, Y2, Y2
+	VMOVUPS      vec_c2f00000<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VMOVUPS      vec_42b40000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VMOVUPS      vec_3fb8aa3b<>+0(SB), Y3
+	VFMADD213PS  vec_4b4000fe<>+0(SB), Y2, Y3
+	VSUBPS       vec_4b4000fe<>+0(SB), Y3, Y4
+	VFNMADD231PS vec_3f317200<>+0(SB), Y4, Y2
+	VFNMADD231PS vec_35bfbe8e<>+0(SB), Y4, Y2
+	VMOVUPS      vec_3ab4a000<>+0(SB), Y4
+	VFMADD213PS  vec_3c092f6e<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3d2aadad<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3e2aaa28<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3efffffb<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3f800000<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3f800000<>+0(SB), Y2, Y4
+	VPSRLD       $0x01, Y3, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VPSUBD       vec_ffffffff<>+0(SB), Y3, Y3
+	VPSRLD       $0x01, Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y2, Y4, Y4
+	VMULPS       Y3, Y4, Y4
+	VMOVUPS      Y4, (AX)(BX*4)
+	VADDPS       Y4, Y1, Y1
+	ADDQ         $0x08, BX
+	SUBQ         $0x08, CX
+	JGE          one
+
+after_one:
+	ADDQ         $0x08, CX
+	TESTQ        CX, CX
+	JZ           done
+	LEAQ         masks<>+32(SB), SI
+	NEGQ         CX
+	VMOVUPS      (SI)(CX*4), Y2
+	VMASKMOVPS   (DX)(BX*4), Y2, Y3
+	VSUBPS       Y0, Y3, Y3
+	VMOVUPS      vec_c2f00000<>+0(SB), Y0
+	VMAXPS       Y3, Y0, Y3
+	VMOVUPS      vec_42b40000<>+0(SB), Y0
+	VMINPS       Y3, Y0, Y3
+	VMOVUPS      vec_3fb8aa3b<>+0(SB), Y0
+	VFMADD213PS  vec_4b4000fe<>+0(SB), Y3, Y0
+	VSUBPS       vec_4b4000fe<>+0(SB), Y0, Y4
+	VFNMADD231PS vec_3f317200<>+0(SB), Y4, Y3
+	VFNMADD231PS vec_35bfbe8e<>+0(SB), Y4, Y3
+	VMOVUPS      vec_3ab4a000<>+0(SB), Y4
+	VFMADD213PS  vec_3c092f6e<>+0(SB), Y3, Y4
+	VFMADD213PS  vec_3d2aadad<>+0(SB), Y3, Y4
+	VFMADD213PS  vec_3e2aaa28<>+0(SB), Y3, Y4
+	VFMADD213PS  vec_3efffffb<>+0(SB), Y3, Y4
+	VFMADD213PS  vec_3f800000<>+0(SB), Y3, Y4
+	VFMADD213PS  vec_3f800000<>+0(SB), Y3, Y4
+	VPSRLD       $0x01, Y0, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VPSUBD       vec_ffffffff<>+0(SB), Y0, Y0
+	VPSRLD       $0x01, Y0, Y0
+	VPSLLD       $0x17, Y0, Y0
+	VMULPS       Y3, Y4, Y4
+	VMULPS       Y0, Y4, Y4
+	VMASKMOVPS   Y4, Y2, (AX)(BX*4)
+	VANDPS       Y2, Y4, Y4
+	VADDPS       Y4, Y1, Y1
+
+done:
+	VEXTRACTF128 $0x01, Y1, X0
+	VADDPS       X0, X1, X1
+	VPERMILPS    $0x0e, X1, X0
+	VADDPS       X0, X1, X1
+	VPERMILPS    $0x01, X1, X0
+	VADDPS       X0, X1, X1
+	MOVSS        X1, ret+56(FP)
+	VZEROUPPER
+	RET
+
+outside:
+	VMOVUPS      (DX)(BX*4), Y2
+	VSUBPS       Y0, Y2, Y2
+	VMOVUPS      vec_c2f00000<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VMOVUPS      vec_42b40000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VMOVUPS      vec_3fb8aa3b<>+0(SB), Y3
+	VFMADD213PS  vec_4b4000fe<>+0(SB), Y2, Y3
+	VSUBPS       vec_4b4000fe<>+0(SB), Y3, Y4
+	VFNMADD231PS vec_3f317200<>+0(SB), Y4, Y2
+	VFNMADD231PS vec_35bfbe8e<>+0(SB), Y4, Y2
+	VMOVUPS      vec_3ab4a000<>+0(SB), Y4
+	VFMADD213PS  vec_3c092f6e<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3d2aadad<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3e2aaa28<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3efffffb<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3f800000<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3f800000<>+0(SB), Y2, Y4
+	VPSRLD       $0x01, Y3, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VPSUBD       vec_ffffffff<>+0(SB), Y3, Y3
+	VPSRLD       $0x01, Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y2, Y4, Y4
+	VMULPS       Y3, Y4, Y4
+	VMOVUPS      Y4, (AX)(BX*4)
+	VADDPS       Y4, Y1, Y1
+	VMOVUPS      32(DX)(BX*4), Y2
+	VSUBPS       Y0, Y2, Y2
+	VMOVUPS      vec_c2f00000<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VMOVUPS      vec_42b40000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VMOVUPS      vec_3fb8aa3b<>+0(SB), Y3
+	VFMADD213PS  vec_4b4000fe<>+0(SB), Y2, Y3
+	VSUBPS       vec_4b4000fe<>+0(SB), Y3, Y4
+	VFNMADD231PS vec_3f317200<>+0(SB), Y4, Y2
+	VFNMADD231PS vec_35bfbe8e<>+0(SB), Y4, Y2
+	VMOVUPS      vec_3ab4a000<>+0(SB), Y4
+	VFMADD213PS  vec_3c092f6e<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3d2aadad<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3e2aaa28<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3efffffb<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3f800000<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3f800000<>+0(SB), Y2, Y4
+	VPSRLD       $0x01, Y3, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VPSUBD       vec_ffffffff<>+0(SB), Y3, Y3
+	VPSRLD       $0x01, Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y2, Y4, Y4
+	VMULPS       Y3, Y4, Y4
+	VMOVUPS      Y4, 32(AX)(BX*4)
+	VADDPS       Y4, Y1, Y1
+	VMOVUPS      64(DX)(BX*4), Y2
+	VSUBPS       Y0, Y2, Y2
+	VMOVUPS      vec_c2f00000<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VMOVUPS      vec_42b40000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VMOVUPS      vec_3fb8aa3b<>+0(SB), Y3
+	VFMADD213PS  vec_4b4000fe<>+0(SB), Y2, Y3
+	VSUBPS       vec_4b4000fe<>+0(SB), Y3, Y4
+	VFNMADD231PS vec_3f317200<>+0(SB), Y4, Y2
+	VFNMADD231PS vec_35bfbe8e<>+0(SB), Y4, Y2
+	VMOVUPS      vec_3ab4a000<>+0(SB), Y4
+	VFMADD213PS  vec_3c092f6e<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3d2aadad<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3e2aaa28<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3efffffb<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3f800000<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3f800000<>+0(SB), Y2, Y4
+	VPSRLD       $0x01, Y3, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VPSUBD       vec_ffffffff<>+0(SB), Y3, Y3
+	VPSRLD       $0x01, Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y2, Y4, Y4
+	VMULPS       Y3, Y4, Y4
+	VMOVUPS      Y4, 64(AX)(BX*4)
+	VADDPS       Y4, Y1, Y1
+	VMOVUPS      96(DX)(BX*4), Y2
+	VSUBPS       Y0, Y2, Y2
+	VMOVUPS      vec_c2f00000<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VMOVUPS      vec_42b40000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VMOVUPS      vec_3fb8aa3b<>+0(SB), Y3
+	VFMADD213PS  vec_4b4000fe<>+0(SB), Y2, Y3
+	VSUBPS       vec_4b4000fe<>+0(SB), Y3, Y4
+	VFNMADD231PS vec_3f317200<>+0(SB), Y4, Y2
+	VFNMADD231PS vec_35bfbe8e<>+0(SB), Y4, Y2
+	VMOVUPS      vec_3ab4a000<>+0(SB), Y4
+	VFMADD213PS  vec_3c092f6e<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3d2aadad<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3e2aaa28<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3efffffb<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3f800000<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3f800000<>+0(SB), Y2, Y4
+	VPSRLD       $0x01, Y3, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VPSUBD       vec_ffffffff<>+0(SB), Y3, Y3
+	VPSRLD       $0x01, Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y2, Y4, Y4
+	VMULPS       Y3, Y4, Y4
+	VMOVUPS      Y4, 96(AX)(BX*4)
+	VADDPS       Y4, Y1, Y1
+	JMP          inside
+
 // func sigmoidAVX2(dst []float32, x []float32)
 // Requires: AVX, AVX2, FMA3
 TEXT ·sigmoidAVX2(SB), NOSPLIT, $0-48
@@ -7668,116 +8088,146 @@ TEXT ·sigmoidAVX2(SB), NOSPLIT, $0-48
 	MOVQ x_base+24(FP), DX
 	MOVQ dst_len+8(FP), CX
 	XORQ BX, BX
-	SUBQ $0x10, CX
+	SUBQ $0x20, CX
 	JL   after_many
 
 many:
 	VMOVUPS      (DX)(BX*4), Y0
-	VMOVUPS      32(DX)(BX*4), Y3
-	VORPS        vec_80000000<>+0(SB), Y0, Y1
-	VORPS        vec_80000000<>+0(SB), Y3, Y4
-	VMOVUPS      vec_c2f00000<>+0(SB), Y2
-	VMOVUPS      vec_c2f00000<>+0(SB), Y5
-	VMAXPS       Y1, Y2, Y1
+	VMOVUPS      32(DX)(BX*4), Y2
+	VMOVUPS      64(DX)(BX*4), Y4
+	VMOVUPS      96(DX)(BX*4), Y6
+	VMOVUPS      vec_c2d00000<>+0(SB), Y7
+	VMOVAPS      Y7, Y1
+	VMOVAPS      Y7, Y3
+	VMOVAPS      Y7, Y5
+	VMOVAPS      Y7, Y7
+	VMAXPS       Y0, Y1, Y0
+	VMAXPS       Y2, Y3, Y2
 	VMAXPS       Y4, Y5, Y4
-	VMOVUPS      vec_3fb8aa3b<>+0(SB), Y2
-	VMOVUPS      vec_3fb8aa3b<>+0(SB), Y6
-	VFMADD213PS  vec_4b4000fe<>+0(SB), Y1, Y2
-	VFMADD213PS  vec_4b4000fe<>+0(SB), Y4, Y6
-	VSUBPS       vec_4b4000fe<>+0(SB), Y2, Y5
-	VSUBPS       vec_4b4000fe<>+0(SB), Y6, Y7
-	VFNMADD231PS vec_3f317218<>+0(SB), Y5, Y1
-	VFNMADD231PS vec_3f317218<>+0(SB), Y7, Y4
-	VFNMADD231PS vec_b102e308<>+0(SB), Y5, Y1
-	VFNMADD231PS vec_b102e308<>+0(SB), Y7, Y4
-	VMULPS       Y1, Y1, Y5
-	VMULPS       Y4, Y4, Y9
-	VMOVUPS      vec_39506967<>+0(SB), Y7
-	VMOVUPS      vec_39506967<>+0(SB), Y10
-	VFMADD213PS  vec_3ab743ce<>+0(SB), Y1, Y7
-	VFMADD213PS  vec_3ab743ce<>+0(SB), Y4, Y10
-	VMOVUPS      vec_3c088908<>+0(SB), Y8
-	VMOVUPS      vec_3c088908<>+0(SB), Y11
-	VFMADD213PS  vec_3d2aa9c1<>+0(SB), Y1, Y8
-	VFMADD213PS  vec_3d2aa9c1<>+0(SB), Y4, Y11
-	VFMADD213PS  Y8, Y5, Y7
-	VFMADD213PS  Y11, Y9, Y10
-	VMOVUPS      vec_3e2aaaaa<>+0(SB), Y8
-	VMOVUPS      vec_3e2aaaaa<>+0(SB), Y11
-	VFMADD213PS  vec_3f000000<>+0(SB), Y1, Y8
-	VFMADD213PS  vec_3f000000<>+0(SB), Y4, Y11
-	VFMADD213PS  Y8, Y5, Y7
-	VFMADD213PS  Y11, Y9, Y10
-	VFMADD213PS  Y1, Y5, Y7
-	VFMADD213PS  Y4, Y9, Y10
-	VADDPS       vec_3f800000<>+0(SB), Y7, Y7
-	VADDPS       vec_3f800000<>+0(SB), Y10, Y10
-	VPSRLD       $0x01, Y2, Y1
-	VPSRLD       $0x01, Y6, Y4
+	VMAXPS       Y6, Y7, Y6
+	VMOVUPS      vec_42700000<>+0(SB), Y7
+	VMOVAPS      Y7, Y1
+	VMOVAPS      Y7, Y3
+	VMOVAPS      Y7, Y5
+	VMOVAPS      Y7, Y7
+	VMINPS       Y0, Y1, Y0
+	VMINPS       Y2, Y3, Y2
+	VMINPS       Y4, Y5, Y4
+	VMINPS       Y6, Y7, Y6
+	VMOVUPS      vec_bfb8aa3b<>+0(SB), Y3
+	VMOVAPS      Y3, Y1
+	VMOVAPS      Y3, Y5
+	VMOVAPS      Y3, Y8
+	VMOVAPS      Y3, Y10
+	VMOVUPS      vec_4b400067<>+0(SB), Y3
+	VFMADD213PS  Y3, Y0, Y1
+	VFMADD213PS  Y3, Y2, Y5
+	VFMADD213PS  Y3, Y4, Y8
+	VFMADD213PS  Y3, Y6, Y10
+	VMOVUPS      vec_4b400067<>+0(SB), Y11
+	VSUBPS       Y11, Y1, Y3
+	VSUBPS       Y11, Y5, Y7
+	VSUBPS       Y11, Y8, Y9
+	VSUBPS       Y11, Y10, Y11
+	VMOVUPS      vec_bf317200<>+0(SB), Y12
+	VFNMADD231PS Y12, Y3, Y0
+	VFNMADD231PS Y12, Y7, Y2
+	VFNMADD231PS Y12, Y9, Y4
+	VFNMADD231PS Y12, Y11, Y6
+	VMOVUPS      vec_b5bfbe8e<>+0(SB), Y12
+	VFNMADD231PS Y12, Y3, Y0
+	VFNMADD231PS Y12, Y7, Y2
+	VFNMADD231PS Y12, Y9, Y4
+	VFNMADD231PS Y12, Y11, Y6
+	VMOVUPS      vec_3ab4a000<>+0(SB), Y11
+	VMOVAPS      Y11, Y3
+	VMOVAPS      Y11, Y7
+	VMOVAPS      Y11, Y9
+	VMOVAPS      Y11, Y11
+	VMOVUPS      vec_bc092f6e<>+0(SB), Y12
+	VFMADD213PS  Y12, Y0, Y3
+	VFMADD213PS  Y12, Y2, Y7
+	VFMADD213PS  Y12, Y4, Y9
+	VFMADD213PS  Y12, Y6, Y11
+	VMOVUPS      vec_3d2aadad<>+0(SB), Y12
+	VFMADD213PS  Y12, Y0, Y3
+	VFMADD213PS  Y12, Y2, Y7
+	VFMADD213PS  Y12, Y4, Y9
+	VFMADD213PS  Y12, Y6, Y11
+	VMOVUPS      vec_be2aaa28<>+0(SB), Y12
+	VFMADD213PS  Y12, Y0, Y3
+	VFMADD213PS  Y12, Y2, Y7
+	VFMADD213PS  Y12, Y4, Y9
+	VFMADD213PS  Y12, Y6, Y11
+	VMOVUPS      vec_3efffffb<>+0(SB), Y12
+	VFMADD213PS  Y12, Y0, Y3
+	VFMADD213PS  Y12, Y2, Y7
+	VFMADD213PS  Y12, Y4, Y9
+	VFMADD213PS  Y12, Y6, Y11
+	VMOVUPS      vec_bf800000<>+0(SB), Y12
+	VFMADD213PS  Y12, Y0, Y3
+	VFMADD213PS  Y12, Y2, Y7
+	VFMADD213PS  Y12, Y4, Y9
+	VFMADD213PS  Y12, Y6, Y11
+	VMOVUPS      vec_3f800000<>+0(SB), Y12
+	VFMADD213PS  Y12, Y0, Y3
+	VFMADD213PS  Y12, Y2, Y7
+	VFMADD213PS  Y12, Y4, Y9
+	VFMADD213PS  Y12, Y6, Y11
 	VPSLLD       $0x17, Y1, Y1
-	VPSLLD       $0x17, Y4, Y4
-	VPSUBD       vec_ffffffff<>+0(SB), Y2, Y2
-	VPSUBD       vec_ffffffff<>+0(SB), Y6, Y6
-	VPSRLD       $0x01, Y2, Y2
-	VPSRLD       $0x01, Y6, Y6
-	VPSLLD       $0x17, Y2, Y2
-	VPSLLD       $0x17, Y6, Y6
-	VMULPS       Y1, Y7, Y7
-	VMULPS       Y4, Y10, Y10
-	VMOVUPS      vec_3f800000<>+0(SB), Y1
-	VMOVUPS      vec_3f800000<>+0(SB), Y4
-	VMULPS       Y2, Y7, Y7
-	VMULPS       Y6, Y10, Y10
-	VBLENDVPS    Y0, Y7, Y1, Y1
-	VBLENDVPS    Y3, Y10, Y4, Y4
-	VADDPS       vec_3f800000<>+0(SB), Y7, Y7
-	VADDPS       vec_3f800000<>+0(SB), Y10, Y10
+	VPSLLD       $0x17, Y5, Y5
+	VPSLLD       $0x17, Y8, Y8
+	VPSLLD       $0x17, Y10, Y10
+	VMOVUPS      vec_33800000<>+0(SB), Y0
+	VFMADD213PS  Y0, Y1, Y3
+	VFMADD213PS  Y0, Y5, Y7
+	VFMADD213PS  Y0, Y8, Y9
+	VFMADD213PS  Y0, Y10, Y11
+	VMOVUPS      vec_33800000<>+0(SB), Y4
+	VMOVAPS      Y4, Y0
+	VMOVAPS      Y4, Y1
+	VMOVAPS      Y4, Y2
+	VMOVAPS      Y4, Y4
+	VDIVPS       Y3, Y0, Y0
 	VDIVPS       Y7, Y1, Y1
-	VDIVPS       Y10, Y4, Y4
-	VMOVUPS      Y1, (AX)(BX*4)
-	VMOVUPS      Y4, 32(AX)(BX*4)
-	ADDQ         $0x10, BX
-	SUBQ         $0x10, CX
+	VDIVPS       Y9, Y2, Y2
+	VDIVPS       Y11, Y4, Y4
+	VMOVUPS      Y0, (AX)(BX*4)
+	VMOVUPS      Y1, 32(AX)(BX*4)
+	VMOVUPS      Y2, 64(AX)(BX*4)
+	VMOVUPS      Y4, 96(AX)(BX*4)
+	ADDQ         $0x20, BX
+	SUBQ         $0x20, CX
 	JGE          many
 
 after_many:
-	ADDQ $0x10, CX
+	ADDQ $0x20, CX
 	SUBQ $0x08, CX
 	JL   after_one
 
 one:
 	VMOVUPS      (DX)(BX*4), Y0
-	VORPS        vec_80000000<>+0(SB), Y0, Y1
-	VMOVUPS      vec_c2f00000<>+0(SB), Y2
-	VMAXPS       Y1, Y2, Y1
-	VMOVUPS      vec_3fb8aa3b<>+0(SB), Y2
-	VFMADD213PS  vec_4b4000fe<>+0(SB), Y1, Y2
-	VSUBPS       vec_4b4000fe<>+0(SB), Y2, Y3
-	VFNMADD231PS vec_3f317218<>+0(SB), Y3, Y1
-	VFNMADD231PS vec_b102e308<>+0(SB), Y3, Y1
-	VMULPS       Y1, Y1, Y3
-	VMOVUPS      vec_39506967<>+0(SB), Y4
-	VFMADD213PS  vec_3ab743ce<>+0(SB), Y1, Y4
-	VMOVUPS      vec_3c088908<>+0(SB), Y5
-	VFMADD213PS  vec_3d2aa9c1<>+0(SB), Y1, Y5
-	VFMADD213PS  Y5, Y3, Y4
-	VMOVUPS      vec_3e2aaaaa<>+0(SB), Y5
-	VFMADD213PS  vec_3f000000<>+0(SB), Y1, Y5
-	VFMADD213PS  Y5, Y3, Y4
-	VFMADD213PS  Y1, Y3, Y4
-	VADDPS       vec_3f800000<>+0(SB), Y4, Y4
-	VPSRLD       $0x01, Y2, Y1
+	VMOVUPS      vec_c2d00000<>+0(SB), Y1
+	VMAXPS       Y0, Y1, Y0
+	VMOVUPS      vec_42700000<>+0(SB), Y1
+	VMINPS       Y0, Y1, Y0
+	VMOVUPS      vec_bfb8aa3b<>+0(SB), Y1
+	VFMADD213PS  vec_4b400067<>+0(SB), Y0, Y1
+	VSUBPS       vec_4b400067<>+0(SB), Y1, Y2
+	VFNMADD231PS vec_bf317200<>+0(SB), Y2, Y0
+	VFNMADD231PS vec_b5bfbe8e<>+0(SB), Y2, Y0
+	VMOVUPS      vec_3ab4a000<>+0(SB), Y2
+	VFMADD213PS  vec_bc092f6e<>+0(SB), Y0, Y2
+	VFMADD213PS  vec_3d2aadad<>+0(SB), Y0, Y2
+	VFMADD213PS  vec_be2aaa28<>+0(SB), Y0, Y2
+	VFMADD213PS  vec_3efffffb<>+0(SB), Y0, Y2
+	VFMADD213PS  vec_bf800000<>+0(SB), Y0, Y2
+	VFMADD213PS  vec_3f800000<>+0(SB), Y0, Y2
 	VPSLLD       $0x17, Y1, Y1
-	VPSUBD       vec_ffffffff<>+0(SB), Y2, Y2
-	VPSRLD       $0x01, Y2, Y2
-	VPSLLD       $0x17, Y2, Y2
-	VMULPS       Y1, Y4, Y4
-	VMOVUPS      vec_3f800000<>+0(SB), Y1
-	VMULPS       Y2, Y4, Y4
-	VBLENDVPS    Y0, Y4, Y1, Y1
-	VADDPS       vec_3f800000<>+0(SB), Y4, Y4
-	VDIVPS       Y4, Y1, Y1
-	VMOVUPS      Y1, (AX)(BX*4)
+	VFMADD213PS  vec_33800000<>+0(SB), Y1, Y2
+	VMOVUPS      vec_33800000<>+0(SB), Y0
+	VDIVPS       Y2, Y0, Y0
+	VMOVUPS      Y0, (AX)(BX*4)
 	ADDQ         $0x08, BX
 	SUBQ         $0x08, CX
 	JGE          one
@@ -7790,41 +8240,131 @@ after_one:
 	NEGQ         CX
 	VMOVUPS      (SI)(CX*4), Y0
 	VMASKMOVPS   (DX)(BX*4), Y0, Y1
-	VORPS        vec_80000000<>+0(SB), Y1, Y2
-	VMOVUPS      vec_c2f00000<>+0(SB), Y3
-	VMAXPS       Y2, Y3, Y2
-	VMOVUPS      vec_3fb8aa3b<>+0(SB), Y3
-	VFMADD213PS  vec_4b4000fe<>+0(SB), Y2, Y3
-	VSUBPS       vec_4b4000fe<>+0(SB), Y3, Y4
-	VFNMADD231PS vec_3f317218<>+0(SB), Y4, Y2
-	VFNMADD231PS vec_b102e308<>+0(SB), Y4, Y2
-	VMULPS       Y2, Y2, Y4
-	VMOVUPS      vec_39506967<>+0(SB), Y5
-	VFMADD213PS  vec_3ab743ce<>+0(SB), Y2, Y5
-	VMOVUPS      vec_3c088908<>+0(SB), Y6
-	VFMADD213PS  vec_3d2aa9c1<>+0(SB), Y2, Y6
-	VFMADD213PS  Y6, Y4, Y5
-	VMOVUPS      vec_3e2aaaaa<>+0(SB), Y6
-	VFMADD213PS  vec_3f000000<>+0(SB), Y2, Y6
-	VFMADD213PS  Y6, Y4, Y5
-	VFMADD213PS  Y2, Y4, Y5
-	VADDPS       vec_3f800000<>+0(SB), Y5, Y5
-	VPSRLD       $0x01, Y3, Y2
+	VMOVUPS      vec_c2d00000<>+0(SB), Y2
+	VMAXPS       Y1, Y2, Y1
+	VMOVUPS      vec_42700000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y1
+	VMOVUPS      vec_bfb8aa3b<>+0(SB), Y2
+	VFMADD213PS  vec_4b400067<>+0(SB), Y1, Y2
+	VSUBPS       vec_4b400067<>+0(SB), Y2, Y3
+	VFNMADD231PS vec_bf317200<>+0(SB), Y3, Y1
+	VFNMADD231PS vec_b5bfbe8e<>+0(SB), Y3, Y1
+	VMOVUPS      vec_3ab4a000<>+0(SB), Y3
+	VFMADD213PS  vec_bc092f6e<>+0(SB), Y1, Y3
+	VFMADD213PS  vec_3d2aadad<>+0(SB), Y1, Y3
+	VFMADD213PS  vec_be2aaa28<>+0(SB), Y1, Y3
+	VFMADD213PS  vec_3efffffb<>+0(SB), Y1, Y3
+	VFMADD213PS  vec_bf800000<>+0(SB), Y1, Y3
+	VFMADD213PS  vec_3f800000<>+0(SB), Y1, Y3
 	VPSLLD       $0x17, Y2, Y2
-	VPSUBD       vec_ffffffff<>+0(SB), Y3, Y3
-	VPSRLD       $0x01, Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y2, Y5, Y5
-	VMOVUPS      vec_3f800000<>+0(SB), Y2
-	VMULPS       Y3, Y5, Y5
-	VBLENDVPS    Y1, Y5, Y2, Y2
-	VADDPS       vec_3f800000<>+0(SB), Y5, Y5
-	VDIVPS       Y5, Y2, Y2
-	VMASKMOVPS   Y2, Y0, (AX)(BX*4)
+	VFMADD213PS  vec_33800000<>+0(SB), Y2, Y3
+	VMOVUPS      vec_33800000<>+0(SB), Y1
+	VDIVPS       Y3, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (AX)(BX*4)
 
 done:
 	VZEROUPPER
 	RET
+
+DATA vec_c2d00000<>+0(SB)/4, $0xc2d00000
+DATA vec_c2d00000<>+4(SB)/4, $0xc2d00000
+DATA vec_c2d00000<>+8(SB)/4, $0xc2d00000
+DATA vec_c2d00000<>+12(SB)/4, $0xc2d00000
+DATA vec_c2d00000<>+16(SB)/4, $0xc2d00000
+DATA vec_c2d00000<>+20(SB)/4, $0xc2d00000
+DATA vec_c2d00000<>+24(SB)/4, $0xc2d00000
+DATA vec_c2d00000<>+28(SB)/4, $0xc2d00000
+GLOBL vec_c2d00000<>(SB), RODATA|NOPTR, $32
+
+DATA vec_42700000<>+0(SB)/4, $0x42700000
+DATA vec_42700000<>+4(SB)/4, $0x42700000
+DATA vec_42700000<>+8(SB)/4, $0x42700000
+DATA vec_42700000<>+12(SB)/4, $0x42700000
+DATA vec_42700000<>+16(SB)/4, $0x42700000
+DATA vec_42700000<>+20(SB)/4, $0x42700000
+DATA vec_42700000<>+24(SB)/4, $0x42700000
+DATA vec_42700000<>+28(SB)/4, $0x42700000
+GLOBL vec_42700000<>(SB), RODATA|NOPTR, $32
+
+DATA vec_bfb8aa3b<>+0(SB)/4, $0xbfb8aa3b
+DATA vec_bfb8aa3b<>+4(SB)/4, $0xbfb8aa3b
+DATA vec_bfb8aa3b<>+8(SB)/4, $0xbfb8aa3b
+DATA vec_bfb8aa3b<>+12(SB)/4, $0xbfb8aa3b
+DATA vec_bfb8aa3b<>+16(SB)/4, $0xbfb8aa3b
+DATA vec_bfb8aa3b<>+20(SB)/4, $0xbfb8aa3b
+DATA vec_bfb8aa3b<>+24(SB)/4, $0xbfb8aa3b
+DATA vec_bfb8aa3b<>+28(SB)/4, $0xbfb8aa3b
+GLOBL vec_bfb8aa3b<>(SB), RODATA|NOPTR, $32
+
+DATA vec_4b400067<>+0(SB)/4, $0x4b400067
+DATA vec_4b400067<>+4(SB)/4, $0x4b400067
+DATA vec_4b400067<>+8(SB)/4, $0x4b400067
+DATA vec_4b400067<>+12(SB)/4, $0x4b400067
+DATA vec_4b400067<>+16(SB)/4, $0x4b400067
+DATA vec_4b400067<>+20(SB)/4, $0x4b400067
+DATA vec_4b400067<>+24(SB)/4, $0x4b400067
+DATA vec_4b400067<>+28(SB)/4, $0x4b400067
+GLOBL vec_4b400067<>(SB), RODATA|NOPTR, $32
+
+DATA vec_bf317200<>+0(SB)/4, $0xbf317200
+DATA vec_bf317200<>+4(SB)/4, $0xbf317200
+DATA vec_bf317200<>+8(SB)/4, $0xbf317200
+DATA vec_bf317200<>+12(SB)/4, $0xbf317200
+DATA vec_bf317200<>+16(SB)/4, $0xbf317200
+DATA vec_bf317200<>+20(SB)/4, $0xbf317200
+DATA vec_bf317200<>+24(SB)/4, $0xbf317200
+DATA vec_bf317200<>+28(SB)/4, $0xbf317200
+GLOBL vec_bf317200<>(SB), RODATA|NOPTR, $32
+
+DATA vec_b5bfbe8e<>+0(SB)/4, $0xb5bfbe8e
+DATA vec_b5bfbe8e<>+4(SB)/4, $0xb5bfbe8e
+DATA vec_b5bfbe8e<>+8(SB)/4, $0xb5bfbe8e
+DATA vec_b5bfbe8e<>+12(SB)/4, $0xb5bfbe8e
+DATA vec_b5bfbe8e<>+16(SB)/4, $0xb5bfbe8e
+DATA vec_b5bfbe8e<>+20(SB)/4, $0xb5bfbe8e
+DATA vec_b5bfbe8e<>+24(SB)/4, $0xb5bfbe8e
+DATA vec_b5bfbe8e<>+28(SB)/4, $0xb5bfbe8e
+GLOBL vec_b5bfbe8e<>(SB), RODATA|NOPTR, $32
+
+DATA vec_bc092f6e<>+0(SB)/4, $0xbc092f6e
+DATA vec_bc092f6e<>+4(SB)/4, $0xbc092f6e
+DATA vec_bc092f6e<>+8(SB)/4, $0xbc092f6e
+DATA vec_bc092f6e<>+12(SB)/4, $0xbc092f6e
+DATA vec_bc092f6e<>+16(SB)/4, $0xbc092f6e
+DATA vec_bc092f6e<>+20(SB)/4, $0xbc092f6e
+DATA vec_bc092f6e<>+24(SB)/4, $0xbc092f6e
+DATA vec_bc092f6e<>+28(SB)/4, $0xbc092f6e
+GLOBL vec_bc092f6e<>(SB), RODATA|NOPTR, $32
+
+DATA vec_be2aaa28<>+0(SB)/4, $0xbe2aaa28
+DATA vec_be2aaa28<>+4(SB)/4, $0xbe2aaa28
+DATA vec_be2aaa28<>+8(SB)/4, $0xbe2aaa28
+DATA vec_be2aaa28<>+12(SB)/4, $0xbe2aaa28
+DATA vec_be2aaa28<>+16(SB)/4, $0xbe2aaa28
+DATA vec_be2aaa28<>+20(SB)/4, $0xbe2aaa28
+DATA vec_be2aaa28<>+24(SB)/4, $0xbe2aaa28
+DATA vec_be2aaa28<>+28(SB)/4, $0xbe2aaa28
+GLOBL vec_be2aaa28<>(SB), RODATA|NOPTR, $32
+
+DATA vec_bf800000<>+0(SB)/4, $0xbf800000
+DATA vec_bf800000<>+4(SB)/4, $0xbf800000
+DATA vec_bf800000<>+8(SB)/4, $0xbf800000
+DATA vec_bf800000<>+12(SB)/4, $0xbf800000
+DATA vec_bf800000<>+16(SB)/4, $0xbf800000
+DATA vec_bf800000<>+20(SB)/4, $0xbf800000
+DATA vec_bf800000<>+24(SB)/4, $0xbf800000
+DATA vec_bf800000<>+28(SB)/4, $0xbf800000
+GLOBL vec_bf800000<>(SB), RODATA|NOPTR, $32
+
+DATA vec_33800000<>+0(SB)/4, $0x33800000
+DATA vec_33800000<>+4(SB)/4, $0x33800000
+DATA vec_33800000<>+8(SB)/4, $0x33800000
+DATA vec_33800000<>+12(SB)/4, $0x33800000
+DATA vec_33800000<>+16(SB)/4, $0x33800000
+DATA vec_33800000<>+20(SB)/4, $0x33800000
+DATA vec_33800000<>+24(SB)/4, $0x33800000
+DATA vec_33800000<>+28(SB)/4, $0x33800000
+GLOBL vec_33800000<>(SB), RODATA|NOPTR, $32
 
 // func siluAVX2(dst []float32, x []float32)
 // Requires: AVX, AVX2, FMA3
@@ -7833,134 +8373,156 @@ TEXT ·siluAVX2(SB), NOSPLIT, $0-48
 	MOVQ x_base+24(FP), DX
 	MOVQ dst_len+8(FP), CX
 	XORQ BX, BX
-	SUBQ $0x10, CX
+	SUBQ $0x20, CX
 	JL   after_many
 
 many:
-	VMOVUPS      (DX)(BX*4), Y0
-	VMOVUPS      32(DX)(BX*4), Y3
-	VORPS        vec_80000000<>+0(SB), Y0, Y1
-	VORPS        vec_80000000<>+0(SB), Y3, Y4
-	VMOVUPS      vec_c2f00000<>+0(SB), Y2
-	VMOVUPS      vec_c2f00000<>+0(SB), Y5
-	VMAXPS       Y1, Y2, Y1
-	VMAXPS       Y4, Y5, Y4
-	VMOVUPS      vec_3fb8aa3b<>+0(SB), Y2
-	VMOVUPS      vec_3fb8aa3b<>+0(SB), Y6
-	VFMADD213PS  vec_4b4000fe<>+0(SB), Y1, Y2
-	VFMADD213PS  vec_4b4000fe<>+0(SB), Y4, Y6
-	VSUBPS       vec_4b4000fe<>+0(SB), Y2, Y5
-	VSUBPS       vec_4b4000fe<>+0(SB), Y6, Y7
-	VFNMADD231PS vec_3f317218<>+0(SB), Y5, Y1
-	VFNMADD231PS vec_3f317218<>+0(SB), Y7, Y4
-	VFNMADD231PS vec_b102e308<>+0(SB), Y5, Y1
-	VFNMADD231PS vec_b102e308<>+0(SB), Y7, Y4
-	VMULPS       Y1, Y1, Y5
-	VMULPS       Y4, Y4, Y9
-	VMOVUPS      vec_39506967<>+0(SB), Y7
-	VMOVUPS      vec_39506967<>+0(SB), Y10
-	VFMADD213PS  vec_3ab743ce<>+0(SB), Y1, Y7
-	VFMADD213PS  vec_3ab743ce<>+0(SB), Y4, Y10
-	VMOVUPS      vec_3c088908<>+0(SB), Y8
-	VMOVUPS      vec_3c088908<>+0(SB), Y11
-	VFMADD213PS  vec_3d2aa9c1<>+0(SB), Y1, Y8
-	VFMADD213PS  vec_3d2aa9c1<>+0(SB), Y4, Y11
-	VFMADD213PS  Y8, Y5, Y7
-	VFMADD213PS  Y11, Y9, Y10
-	VMOVUPS      vec_3e2aaaaa<>+0(SB), Y8
-	VMOVUPS      vec_3e2aaaaa<>+0(SB), Y11
-	VFMADD213PS  vec_3f000000<>+0(SB), Y1, Y8
-	VFMADD213PS  vec_3f000000<>+0(SB), Y4, Y11
-	VFMADD213PS  Y8, Y5, Y7
-	VFMADD213PS  Y11, Y9, Y10
-	VFMADD213PS  Y1, Y5, Y7
-	VFMADD213PS  Y4, Y9, Y10
-	VADDPS       vec_3f800000<>+0(SB), Y7, Y7
-	VADDPS       vec_3f800000<>+0(SB), Y10, Y10
-	VPSRLD       $0x01, Y2, Y1
-	VPSRLD       $0x01, Y6, Y4
-	VPSLLD       $0x17, Y1, Y1
-	VPSLLD       $0x17, Y4, Y4
-	VPSUBD       vec_ffffffff<>+0(SB), Y2, Y2
-	VPSUBD       vec_ffffffff<>+0(SB), Y6, Y6
-	VPSRLD       $0x01, Y2, Y2
-	VPSRLD       $0x01, Y6, Y6
-	VPSLLD       $0x17, Y2, Y2
-	VPSLLD       $0x17, Y6, Y6
-	VMULPS       Y1, Y7, Y7
-	VMULPS       Y4, Y10, Y10
-	VMOVUPS      vec_3f800000<>+0(SB), Y1
-	VMOVUPS      vec_3f800000<>+0(SB), Y4
-	VMOVUPS      vec_c2f00000<>+0(SB), Y1
-	VMOVUPS      vec_c2f00000<>+0(SB), Y4
-	VMAXPS       Y0, Y1, Y1
-	VMAXPS       Y3, Y4, Y4
-	VMULPS       Y7, Y1, Y1
-	VMULPS       Y10, Y4, Y4
-	VMULPS       Y2, Y1, Y1
-	VMULPS       Y6, Y4, Y4
-	VCMPPS       $0x00, vec_ff800000<>+0(SB), Y0, Y5
-	VCMPPS       $0x00, vec_ff800000<>+0(SB), Y3, Y8
-	VORPS        Y5, Y1, Y1
-	VORPS        Y8, Y4, Y4
-	VBLENDVPS    Y0, Y1, Y0, Y1
-	VBLENDVPS    Y3, Y4, Y3, Y4
-	VMULPS       Y2, Y7, Y7
-	VMULPS       Y6, Y10, Y10
-	VADDPS       vec_3f800000<>+0(SB), Y7, Y7
-	VADDPS       vec_3f800000<>+0(SB), Y10, Y10
-	VDIVPS       Y7, Y1, Y1
-	VDIVPS       Y10, Y4, Y4
-	VMOVUPS      Y1, (AX)(BX*4)
-	VMOVUPS      Y4, 32(AX)(BX*4)
-	ADDQ         $0x10, BX
-	SUBQ         $0x10, CX
-	JGE          many
+	VMOVUPS      vec_c2ae0000<>+0(SB), Y0
+	VMOVUPS      (DX)(BX*4), Y1
+	VPMAXUD      Y1, Y0, Y0
+	VMOVUPS      32(DX)(BX*4), Y2
+	VPMAXUD      Y2, Y0, Y0
+	VMOVUPS      64(DX)(BX*4), Y3
+	VPMAXUD      Y3, Y0, Y0
+	VMOVUPS      96(DX)(BX*4), Y4
+	VPMAXUD      Y4, Y0, Y0
+	VPCMPEQD     vec_c2ae0000<>+0(SB), Y0, Y0
+	VMOVMSKPS    Y0, SI
+	CMPL         SI, $0x000000ff
+	JNE          outside
+	VMOVUPS      vec_42700000<>+0(SB), Y0
+	VMOVUPS      vec_42700000<>+0(SB), Y7
+	VMOVUPS      vec_42700000<>+0(SB), Y6
+	VMOVUPS      vec_42700000<>+0(SB), Y5
+	VMINPS       Y1, Y0, Y0
+	VMINPS       Y2, Y7, Y7
+	VMINPS       Y3, Y6, Y10
+	VMINPS       Y4, Y5, Y13
+	VMOVUPS      vec_bfb8aa3b<>+0(SB), Y5
+	VMOVUPS      vec_bfb8aa3b<>+0(SB), Y8
+	VMOVUPS      vec_bfb8aa3b<>+0(SB), Y11
+	VMOVUPS      vec_bfb8aa3b<>+0(SB), Y14
+	VFMADD213PS  vec_4b40007f<>+0(SB), Y0, Y5
+	VFMADD213PS  vec_4b40007f<>+0(SB), Y7, Y8
+	VFMADD213PS  vec_4b40007f<>+0(SB), Y10, Y11
+	VFMADD213PS  vec_4b40007f<>+0(SB), Y13, Y14
+	VSUBPS       vec_4b40007f<>+0(SB), Y5, Y6
+	VSUBPS       vec_4b40007f<>+0(SB), Y8, Y9
+	VSUBPS       vec_4b40007f<>+0(SB), Y11, Y12
+	VSUBPS       vec_4b40007f<>+0(SB), Y14, Y15
+	VFNMADD231PS vec_bf317200<>+0(SB), Y6, Y0
+	VFNMADD231PS vec_bf317200<>+0(SB), Y9, Y7
+	VFNMADD231PS vec_bf317200<>+0(SB), Y12, Y10
+	VFNMADD231PS vec_bf317200<>+0(SB), Y15, Y13
+	VFNMADD231PS vec_b5bfbe8e<>+0(SB), Y6, Y0
+	VFNMADD231PS vec_b5bfbe8e<>+0(SB), Y9, Y7
+	VFNMADD231PS vec_b5bfbe8e<>+0(SB), Y12, Y10
+	VFNMADD231PS vec_b5bfbe8e<>+0(SB), Y15, Y13
+	VMOVUPS      vec_3ab4a000<>+0(SB), Y6
+	VMOVUPS      vec_3ab4a000<>+0(SB), Y9
+	VMOVUPS      vec_3ab4a000<>+0(SB), Y12
+	VMOVUPS      vec_3ab4a000<>+0(SB), Y15
+	VFMADD213PS  vec_bc092f6e<>+0(SB), Y0, Y6
+	VFMADD213PS  vec_bc092f6e<>+0(SB), Y7, Y9
+	VFMADD213PS  vec_bc092f6e<>+0(SB), Y10, Y12
+	VFMADD213PS  vec_bc092f6e<>+0(SB), Y13, Y15
+	VFMADD213PS  vec_3d2aadad<>+0(SB), Y0, Y6
+	VFMADD213PS  vec_3d2aadad<>+0(SB), Y7, Y9
+	VFMADD213PS  vec_3d2aadad<>+0(SB), Y10, Y12
+	VFMADD213PS  vec_3d2aadad<>+0(SB), Y13, Y15
+	VFMADD213PS  vec_be2aaa28<>+0(SB), Y0, Y6
+	VFMADD213PS  vec_be2aaa28<>+0(SB), Y7, Y9
+	VFMADD213PS  vec_be2aaa28<>+0(SB), Y10, Y12
+	VFMADD213PS  vec_be2aaa28<>+0(SB), Y13, Y15
+	VFMADD213PS  vec_3efffffb<>+0(SB), Y0, Y6
+	VFMADD213PS  vec_3efffffb<>+0(SB), Y7, Y9
+	VFMADD213PS  vec_3efffffb<>+0(SB), Y10, Y12
+	VFMADD213PS  vec_3efffffb<>+0(SB), Y13, Y15
+	VFMADD213PS  vec_bf800000<>+0(SB), Y0, Y6
+	VFMADD213PS  vec_bf800000<>+0(SB), Y7, Y9
+	VFMADD213PS  vec_bf800000<>+0(SB), Y10, Y12
+	VFMADD213PS  vec_bf800000<>+0(SB), Y13, Y15
+	VFMADD213PS  vec_3f800000<>+0(SB), Y0, Y6
+	VFMADD213PS  vec_3f800000<>+0(SB), Y7, Y9
+	VFMADD213PS  vec_3f800000<>+0(SB), Y10, Y12
+	VFMADD213PS  vec_3f800000<>+0(SB), Y13, Y15
+	VPSLLD       $0x17, Y5, Y5
+	VPSLLD       $0x17, Y8, Y8
+	VPSLLD       $0x17, Y11, Y11
+	VPSLLD       $0x17, Y14, Y14
+	VFMADD213PS  vec_3f800000<>+0(SB), Y5, Y6
+	VFMADD213PS  vec_3f800000<>+0(SB), Y8, Y9
+	VFMADD213PS  vec_3f800000<>+0(SB), Y11, Y12
+	VFMADD213PS  vec_3f800000<>+0(SB), Y14, Y15
+	VDIVPS       Y6, Y1, Y6
+	VDIVPS       Y9, Y2, Y9
+	VDIVPS       Y12, Y3, Y12
+	VDIVPS       Y15, Y4, Y15
+	VMOVUPS      Y6, (AX)(BX*4)
+	VMOVUPS      Y9, 32(AX)(BX*4)
+	VMOVUPS      Y12, 64(AX)(BX*4)
+	VMOVUPS      Y15, 96(AX)(BX*4)
+
+inside:
+	ADDQ $0x20, BX
+	SUBQ $0x20, CX
+	JGE  many
 
 after_many:
-	ADDQ $0x10, CX
+	ADDQ $0x20, CX
 	SUBQ $0x08, CX
 	JL   after_one
 
 one:
 	VMOVUPS      (DX)(BX*4), Y0
-	VORPS        vec_80000000<>+0(SB), Y0, Y1
-	VMOVUPS      vec_c2f00000<>+0(SB), Y2
-	VMAXPS       Y1, Y2, Y1
-	VMOVUPS      vec_3fb8aa3b<>+0(SB), Y2
-	VFMADD213PS  vec_4b4000fe<>+0(SB), Y1, Y2
-	VSUBPS       vec_4b4000fe<>+0(SB), Y2, Y3
-	VFNMADD231PS vec_3f317218<>+0(SB), Y3, Y1
-	VFNMADD231PS vec_b102e308<>+0(SB), Y3, Y1
-	VMULPS       Y1, Y1, Y3
-	VMOVUPS      vec_39506967<>+0(SB), Y4
-	VFMADD213PS  vec_3ab743ce<>+0(SB), Y1, Y4
-	VMOVUPS      vec_3c088908<>+0(SB), Y5
-	VFMADD213PS  vec_3d2aa9c1<>+0(SB), Y1, Y5
-	VFMADD213PS  Y5, Y3, Y4
-	VMOVUPS      vec_3e2aaaaa<>+0(SB), Y5
-	VFMADD213PS  vec_3f000000<>+0(SB), Y1, Y5
-	VFMADD213PS  Y5, Y3, Y4
-	VFMADD213PS  Y1, Y3, Y4
-	VADDPS       vec_3f800000<>+0(SB), Y4, Y4
-	VPSRLD       $0x01, Y2, Y1
-	VPSLLD       $0x17, Y1, Y1
-	VPSUBD       vec_ffffffff<>+0(SB), Y2, Y2
-	VPSRLD       $0x01, Y2, Y2
-	VPSLLD       $0x17, Y2, Y2
-	VMULPS       Y1, Y4, Y4
-	VMOVUPS      vec_3f800000<>+0(SB), Y1
 	VMOVUPS      vec_c2f00000<>+0(SB), Y1
 	VMAXPS       Y0, Y1, Y1
-	VMULPS       Y4, Y1, Y1
-	VMULPS       Y2, Y1, Y1
-	VCMPPS       $0x00, vec_ff800000<>+0(SB), Y0, Y3
-	VORPS        Y3, Y1, Y1
-	VBLENDVPS    Y0, Y1, Y0, Y1
+	VMOVUPS      vec_00000000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y2
+	VMOVUPS      vec_3fb8aa3b<>+0(SB), Y3
+	VFMADD213PS  vec_4b4000fe<>+0(SB), Y2, Y3
+	VSUBPS       vec_4b4000fe<>+0(SB), Y3, Y4
+	VFNMADD231PS vec_3f317200<>+0(SB), Y4, Y2
+	VFNMADD231PS vec_35bfbe8e<>+0(SB), Y4, Y2
+	VMOVUPS      vec_3ab4a000<>+0(SB), Y4
+	VFMADD213PS  vec_3c092f6e<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3d2aadad<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3e2aaa28<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3efffffb<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3f800000<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3f800000<>+0(SB), Y2, Y4
+	VPSRLD       $0x01, Y3, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VPSUBD       vec_ffffffff<>+0(SB), Y3, Y3
+	VPSRLD       $0x01, Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
 	VMULPS       Y2, Y4, Y4
-	VADDPS       vec_3f800000<>+0(SB), Y4, Y4
-	VDIVPS       Y4, Y1, Y1
-	VMOVUPS      Y1, (AX)(BX*4)
+	VMULPS       Y4, Y1, Y1
+	VMULPS       Y3, Y1, Y1
+	VCMPPS       $0x00, vec_ff800000<>+0(SB), Y0, Y2
+	VORPS        Y2, Y1, Y1
+	VCMPPS       $0x11, vec_c2ae0000<>+0(SB), Y0, Y2
+	VMOVUPS      vec_c2ae0000<>+0(SB), Y3
+	VMAXPS       Y0, Y3, Y0
+	VMOVUPS      vec_42700000<>+0(SB), Y3
+	VMINPS       Y0, Y3, Y3
+	VMOVUPS      vec_bfb8aa3b<>+0(SB), Y4
+	VFMADD213PS  vec_4b40007f<>+0(SB), Y3, Y4
+	VSUBPS       vec_4b40007f<>+0(SB), Y4, Y5
+	VFNMADD231PS vec_bf317200<>+0(SB), Y5, Y3
+	VFNMADD231PS vec_b5bfbe8e<>+0(SB), Y5, Y3
+	VMOVUPS      vec_3ab4a000<>+0(SB), Y5
+	VFMADD213PS  vec_bc092f6e<>+0(SB), Y3, Y5
+	VFMADD213PS  vec_3d2aadad<>+0(SB), Y3, Y5
+	VFMADD213PS  vec_be2aaa28<>+0(SB), Y3, Y5
+	VFMADD213PS  vec_3efffffb<>+0(SB), Y3, Y5
+	VFMADD213PS  vec_bf800000<>+0(SB), Y3, Y5
+	VFMADD213PS  vec_3f800000<>+0(SB), Y3, Y5
+	VPSLLD       $0x17, Y4, Y4
+	VFMADD213PS  vec_3f800000<>+0(SB), Y4, Y5
+	VDIVPS       Y5, Y0, Y5
+	VBLENDVPS    Y2, Y1, Y5, Y5
+	VMOVUPS      Y5, (AX)(BX*4)
 	ADDQ         $0x08, BX
 	SUBQ         $0x08, CX
 	JGE          one
@@ -7973,47 +8535,287 @@ after_one:
 	NEGQ         CX
 	VMOVUPS      (SI)(CX*4), Y0
 	VMASKMOVPS   (DX)(BX*4), Y0, Y1
-	VORPS        vec_80000000<>+0(SB), Y1, Y2
-	VMOVUPS      vec_c2f00000<>+0(SB), Y3
-	VMAXPS       Y2, Y3, Y2
+	VMOVUPS      vec_c2f00000<>+0(SB), Y2
+	VMAXPS       Y1, Y2, Y2
+	VMOVUPS      vec_00000000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y3
+	VMOVUPS      vec_3fb8aa3b<>+0(SB), Y4
+	VFMADD213PS  vec_4b4000fe<>+0(SB), Y3, Y4
+	VSUBPS       vec_4b4000fe<>+0(SB), Y4, Y5
+	VFNMADD231PS vec_3f317200<>+0(SB), Y5, Y3
+	VFNMADD231PS vec_35bfbe8e<>+0(SB), Y5, Y3
+	VMOVUPS      vec_3ab4a000<>+0(SB), Y5
+	VFMADD213PS  vec_3c092f6e<>+0(SB), Y3, Y5
+	VFMADD213PS  vec_3d2aadad<>+0(SB), Y3, Y5
+	VFMADD213PS  vec_3e2aaa28<>+0(SB), Y3, Y5
+	VFMADD213PS  vec_3efffffb<>+0(SB), Y3, Y5
+	VFMADD213PS  vec_3f800000<>+0(SB), Y3, Y5
+	VFMADD213PS  vec_3f800000<>+0(SB), Y3, Y5
+	VPSRLD       $0x01, Y4, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VPSUBD       vec_ffffffff<>+0(SB), Y4, Y4
+	VPSRLD       $0x01, Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VMULPS       Y3, Y5, Y5
+	VMULPS       Y5, Y2, Y2
+	VMULPS       Y4, Y2, Y2
+	VCMPPS       $0x00, vec_ff800000<>+0(SB), Y1, Y3
+	VORPS        Y3, Y2, Y2
+	VCMPPS       $0x11, vec_c2ae0000<>+0(SB), Y1, Y3
+	VMOVUPS      vec_c2ae0000<>+0(SB), Y4
+	VMAXPS       Y1, Y4, Y1
+	VMOVUPS      vec_42700000<>+0(SB), Y4
+	VMINPS       Y1, Y4, Y4
+	VMOVUPS      vec_bfb8aa3b<>+0(SB), Y5
+	VFMADD213PS  vec_4b40007f<>+0(SB), Y4, Y5
+	VSUBPS       vec_4b40007f<>+0(SB), Y5, Y6
+	VFNMADD231PS vec_bf317200<>+0(SB), Y6, Y4
+	VFNMADD231PS vec_b5bfbe8e<>+0(SB), Y6, Y4
+	VMOVUPS      vec_3ab4a000<>+0(SB), Y6
+	VFMADD213PS  vec_bc092f6e<>+0(SB), Y4, Y6
+	VFMADD213PS  vec_3d2aadad<>+0(SB), Y4, Y6
+	VFMADD213PS  vec_be2aaa28<>+0(SB), Y4, Y6
+	VFMADD213PS  vec_3efffffb<>+0(SB), Y4, Y6
+	VFMADD213PS  vec_bf800000<>+0(SB), Y4, Y6
+	VFMADD213PS  vec_3f800000<>+0(SB), Y4, Y6
+	VPSLLD       $0x17, Y5, Y5
+	VFMADD213PS  vec_3f800000<>+0(SB), Y5, Y6
+	VDIVPS       Y6, Y1, Y6
+	VBLENDVPS    Y3, Y2, Y6, Y6
+	VMASKMOVPS   Y6, Y0, (AX)(BX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+outside:
+	VMOVUPS      (DX)(BX*4), Y0
+	VMOVUPS      vec_c2f00000<>+0(SB), Y1
+	VMAXPS       Y0, Y1, Y1
+	VMOVUPS      vec_00000000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y2
 	VMOVUPS      vec_3fb8aa3b<>+0(SB), Y3
 	VFMADD213PS  vec_4b4000fe<>+0(SB), Y2, Y3
 	VSUBPS       vec_4b4000fe<>+0(SB), Y3, Y4
-	VFNMADD231PS vec_3f317218<>+0(SB), Y4, Y2
-	VFNMADD231PS vec_b102e308<>+0(SB), Y4, Y2
-	VMULPS       Y2, Y2, Y4
-	VMOVUPS      vec_39506967<>+0(SB), Y5
-	VFMADD213PS  vec_3ab743ce<>+0(SB), Y2, Y5
-	VMOVUPS      vec_3c088908<>+0(SB), Y6
-	VFMADD213PS  vec_3d2aa9c1<>+0(SB), Y2, Y6
-	VFMADD213PS  Y6, Y4, Y5
-	VMOVUPS      vec_3e2aaaaa<>+0(SB), Y6
-	VFMADD213PS  vec_3f000000<>+0(SB), Y2, Y6
-	VFMADD213PS  Y6, Y4, Y5
-	VFMADD213PS  Y2, Y4, Y5
-	VADDPS       vec_3f800000<>+0(SB), Y5, Y5
+	VFNMADD231PS vec_3f317200<>+0(SB), Y4, Y2
+	VFNMADD231PS vec_35bfbe8e<>+0(SB), Y4, Y2
+	VMOVUPS      vec_3ab4a000<>+0(SB), Y4
+	VFMADD213PS  vec_3c092f6e<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3d2aadad<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3e2aaa28<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3efffffb<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3f800000<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3f800000<>+0(SB), Y2, Y4
 	VPSRLD       $0x01, Y3, Y2
 	VPSLLD       $0x17, Y2, Y2
 	VPSUBD       vec_ffffffff<>+0(SB), Y3, Y3
 	VPSRLD       $0x01, Y3, Y3
 	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y2, Y5, Y5
-	VMOVUPS      vec_3f800000<>+0(SB), Y2
-	VMOVUPS      vec_c2f00000<>+0(SB), Y2
-	VMAXPS       Y1, Y2, Y2
-	VMULPS       Y5, Y2, Y2
-	VMULPS       Y3, Y2, Y2
-	VCMPPS       $0x00, vec_ff800000<>+0(SB), Y1, Y4
-	VORPS        Y4, Y2, Y2
-	VBLENDVPS    Y1, Y2, Y1, Y2
-	VMULPS       Y3, Y5, Y5
-	VADDPS       vec_3f800000<>+0(SB), Y5, Y5
-	VDIVPS       Y5, Y2, Y2
-	VMASKMOVPS   Y2, Y0, (AX)(BX*4)
+	VMULPS       Y2, Y4, Y4
+	VMULPS       Y4, Y1, Y1
+	VMULPS       Y3, Y1, Y1
+	VCMPPS       $0x00, vec_ff800000<>+0(SB), Y0, Y2
+	VORPS        Y2, Y1, Y1
+	VCMPPS       $0x11, vec_c2ae0000<>+0(SB), Y0, Y2
+	VMOVUPS      vec_c2ae0000<>+0(SB), Y3
+	VMAXPS       Y0, Y3, Y0
+	VMOVUPS      vec_42700000<>+0(SB), Y3
+	VMINPS       Y0, Y3, Y3
+	VMOVUPS      vec_bfb8aa3b<>+0(SB), Y4
+	VFMADD213PS  vec_4b40007f<>+0(SB), Y3, Y4
+	VSUBPS       vec_4b40007f<>+0(SB), Y4, Y5
+	VFNMADD231PS vec_bf317200<>+0(SB), Y5, Y3
+	VFNMADD231PS vec_b5bfbe8e<>+0(SB), Y5, Y3
+	VMOVUPS      vec_3ab4a000<>+0(SB), Y5
+	VFMADD213PS  vec_bc092f6e<>+0(SB), Y3, Y5
+	VFMADD213PS  vec_3d2aadad<>+0(SB), Y3, Y5
+	VFMADD213PS  vec_be2aaa28<>+0(SB), Y3, Y5
+	VFMADD213PS  vec_3efffffb<>+0(SB), Y3, Y5
+	VFMADD213PS  vec_bf800000<>+0(SB), Y3, Y5
+	VFMADD213PS  vec_3f800000<>+0(SB), Y3, Y5
+	VPSLLD       $0x17, Y4, Y4
+	VFMADD213PS  vec_3f800000<>+0(SB), Y4, Y5
+	VDIVPS       Y5, Y0, Y5
+	VBLENDVPS    Y2, Y1, Y5, Y5
+	VMOVUPS      Y5, (AX)(BX*4)
+	VMOVUPS      32(DX)(BX*4), Y0
+	VMOVUPS      vec_c2f00000<>+0(SB), Y1
+	VMAXPS       Y0, Y1, Y1
+	VMOVUPS      vec_00000000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y2
+	VMOVUPS      vec_3fb8aa3b<>+0(SB), Y3
+	VFMADD213PS  vec_4b4000fe<>+0(SB), Y2, Y3
+	VSUBPS       vec_4b4000fe<>+0(SB), Y3, Y4
+	VFNMADD231PS vec_3f317200<>+0(SB), Y4, Y2
+	VFNMADD231PS vec_35bfbe8e<>+0(SB), Y4, Y2
+	VMOVUPS      vec_3ab4a000<>+0(SB), Y4
+	VFMADD213PS  vec_3c092f6e<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3d2aadad<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3e2aaa28<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3efffffb<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3f800000<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3f800000<>+0(SB), Y2, Y4
+	VPSRLD       $0x01, Y3, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VPSUBD       vec_ffffffff<>+0(SB), Y3, Y3
+	VPSRLD       $0x01, Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y2, Y4, Y4
+	VMULPS       Y4, Y1, Y1
+	VMULPS       Y3, Y1, Y1
+	VCMPPS       $0x00, vec_ff800000<>+0(SB), Y0, Y2
+	VORPS        Y2, Y1, Y1
+	VCMPPS       $0x11, vec_c2ae0000<>+0(SB), Y0, Y2
+	VMOVUPS      vec_c2ae0000<>+0(SB), Y3
+	VMAXPS       Y0, Y3, Y0
+	VMOVUPS      vec_42700000<>+0(SB), Y3
+	VMINPS       Y0, Y3, Y3
+	VMOVUPS      vec_bfb8aa3b<>+0(SB), Y4
+	VFMADD213PS  vec_4b40007f<>+0(SB), Y3, Y4
+	VSUBPS       vec_4b40007f<>+0(SB), Y4, Y5
+	VFNMADD231PS vec_bf317200<>+0(SB), Y5, Y3
+	VFNMADD231PS vec_b5bfbe8e<>+0(SB), Y5, Y3
+	VMOVUPS      vec_3ab4a000<>+0(SB), Y5
+	VFMADD213PS  vec_bc092f6e<>+0(SB), Y3, Y5
+	VFMADD213PS  vec_3d2aadad<>+0(SB), Y3, Y5
+	VFMADD213PS  vec_be2aaa28<>+0(SB), Y3, Y5
+	VFMADD213PS  vec_3efffffb<>+0(SB), Y3, Y5
+	VFMADD213PS  vec_bf800000<>+0(SB), Y3, Y5
+	VFMADD213PS  vec_3f800000<>+0(SB), Y3, Y5
+	VPSLLD       $0x17, Y4, Y4
+	VFMADD213PS  vec_3f800000<>+0(SB), Y4, Y5
+	VDIVPS       Y5, Y0, Y5
+	VBLENDVPS    Y2, Y1, Y5, Y5
+	VMOVUPS      Y5, 32(AX)(BX*4)
+	VMOVUPS      64(DX)(BX*4), Y0
+	VMOVUPS      vec_c2f00000<>+0(SB), Y1
+	VMAXPS       Y0, Y1, Y1
+	VMOVUPS      vec_00000000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y2
+	VMOVUPS      vec_3fb8aa3b<>+0(SB), Y3
+	VFMADD213PS  vec_4b4000fe<>+0(SB), Y2, Y3
+	VSUBPS       vec_4b4000fe<>+0(SB), Y3, Y4
+	VFNMADD231PS vec_3f317200<>+0(SB), Y4, Y2
+	VFNMADD231PS vec_35bfbe8e<>+0(SB), Y4, Y2
+	VMOVUPS      vec_3ab4a000<>+0(SB), Y4
+	VFMADD213PS  vec_3c092f6e<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3d2aadad<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3e2aaa28<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3efffffb<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3f800000<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3f800000<>+0(SB), Y2, Y4
+	VPSRLD       $0x01, Y3, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VPSUBD       vec_ffffffff<>+0(SB), Y3, Y3
+	VPSRLD       $0x01, Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y2, Y4, Y4
+	VMULPS       Y4, Y1, Y1
+	VMULPS       Y3, Y1, Y1
+	VCMPPS       $0x00, vec_ff800000<>+0(SB), Y0, Y2
+	VORPS        Y2, Y1, Y1
+	VCMPPS       $0x11, vec_c2ae0000<>+0(SB), Y0, Y2
+	VMOVUPS      vec_c2ae0000<>+0(SB), Y3
+	VMAXPS       Y0, Y3, Y0
+	VMOVUPS      vec_42700000<>+0(SB), Y3
+	VMINPS       Y0, Y3, Y3
+	VMOVUPS      vec_bfb8aa3b<>+0(SB), Y4
+	VFMADD213PS  vec_4b40007f<>+0(SB), Y3, Y4
+	VSUBPS       vec_4b40007f<>+0(SB), Y4, Y5
+	VFNMADD231PS vec_bf317200<>+0(SB), Y5, Y3
+	VFNMADD231PS vec_b5bfbe8e<>+0(SB), Y5, Y3
+	VMOVUPS      vec_3ab4a000<>+0(SB), Y5
+	VFMADD213PS  vec_bc092f6e<>+0(SB), Y3, Y5
+	VFMADD213PS  vec_3d2aadad<>+0(SB), Y3, Y5
+	VFMADD213PS  vec_be2aaa28<>+0(SB), Y3, Y5
+	VFMADD213PS  vec_3efffffb<>+0(SB), Y3, Y5
+	VFMADD213PS  vec_bf800000<>+0(SB), Y3, Y5
+	VFMADD213PS  vec_3f800000<>+0(SB), Y3, Y5
+	VPSLLD       $0x17, Y4, Y4
+	VFMADD213PS  vec_3f800000<>+0(SB), Y4, Y5
+	VDIVPS       Y5, Y0, Y5
+	VBLENDVPS    Y2, Y1, Y5, Y5
+	VMOVUPS      Y5, 64(AX)(BX*4)
+	VMOVUPS      96(DX)(BX*4), Y0
+	VMOVUPS      vec_c2f00000<>+0(SB), Y1
+	VMAXPS       Y0, Y1, Y1
+	VMOVUPS      vec_00000000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y2
+	VMOVUPS      vec_3fb8aa3b<>+0(SB), Y3
+	VFMADD213PS  vec_4b4000fe<>+0(SB), Y2, Y3
+	VSUBPS       vec_4b4000fe<>+0(SB), Y3, Y4
+	VFNMADD231PS vec_3f317200<>+0(SB), Y4, Y2
+	VFNMADD231PS vec_35bfbe8e<>+0(SB), Y4, Y2
+	VMOVUPS      vec_3ab4a000<>+0(SB), Y4
+	VFMADD213PS  vec_3c092f6e<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3d2aadad<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3e2aaa28<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3efffffb<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3f800000<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3f800000<>+0(SB), Y2, Y4
+	VPSRLD       $0x01, Y3, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VPSUBD       vec_ffffffff<>+0(SB), Y3, Y3
+	VPSRLD       $0x01, Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y2, Y4, Y4
+	VMULPS       Y4, Y1, Y1
+	VMULPS       Y3, Y1, Y1
+	VCMPPS       $0x00, vec_ff800000<>+0(SB), Y0, Y2
+	VORPS        Y2, Y1, Y1
+	VCMPPS       $0x11, vec_c2ae0000<>+0(SB), Y0, Y2
+	VMOVUPS      vec_c2ae0000<>+0(SB), Y3
+	VMAXPS       Y0, Y3, Y0
+	VMOVUPS      vec_42700000<>+0(SB), Y3
+	VMINPS       Y0, Y3, Y3
+	VMOVUPS      vec_bfb8aa3b<>+0(SB), Y4
+	VFMADD213PS  vec_4b40007f<>+0(SB), Y3, Y4
+	VSUBPS       vec_4b40007f<>+0(SB), Y4, Y5
+	VFNMADD231PS vec_bf317200<>+0(SB), Y5, Y3
+	VFNMADD231PS vec_b5bfbe8e<>+0(SB), Y5, Y3
+	VMOVUPS      vec_3ab4a000<>+0(SB), Y5
+	VFMADD213PS  vec_bc092f6e<>+0(SB), Y3, Y5
+	VFMADD213PS  vec_3d2aadad<>+0(SB), Y3, Y5
+	VFMADD213PS  vec_be2aaa28<>+0(SB), Y3, Y5
+	VFMADD213PS  vec_3efffffb<>+0(SB), Y3, Y5
+	VFMADD213PS  vec_bf800000<>+0(SB), Y3, Y5
+	VFMADD213PS  vec_3f800000<>+0(SB), Y3, Y5
+	VPSLLD       $0x17, Y4, Y4
+	VFMADD213PS  vec_3f800000<>+0(SB), Y4, Y5
+	VDIVPS       Y5, Y0, Y5
+	VBLENDVPS    Y2, Y1, Y5, Y5
+	VMOVUPS      Y5, 96(AX)(BX*4)
+	JMP          inside
 
-done:
-	VZEROUPPER
-	RET
+DATA vec_c2ae0000<>+0(SB)/4, $0xc2ae0000
+DATA vec_c2ae0000<>+4(SB)/4, $0xc2ae0000
+DATA vec_c2ae0000<>+8(SB)/4, $0xc2ae0000
+DATA vec_c2ae0000<>+12(SB)/4, $0xc2ae0000
+DATA vec_c2ae0000<>+16(SB)/4, $0xc2ae0000
+DATA vec_c2ae0000<>+20(SB)/4, $0xc2ae0000
+DATA vec_c2ae0000<>+24(SB)/4, $0xc2ae0000
+DATA vec_c2ae0000<>+28(SB)/4, $0xc2ae0000
+GLOBL vec_c2ae0000<>(SB), RODATA|NOPTR, $32
+
+DATA vec_4b40007f<>+0(SB)/4, $0x4b40007f
+DATA vec_4b40007f<>+4(SB)/4, $0x4b40007f
+DATA vec_4b40007f<>+8(SB)/4, $0x4b40007f
+DATA vec_4b40007f<>+12(SB)/4, $0x4b40007f
+DATA vec_4b40007f<>+16(SB)/4, $0x4b40007f
+DATA vec_4b40007f<>+20(SB)/4, $0x4b40007f
+DATA vec_4b40007f<>+24(SB)/4, $0x4b40007f
+DATA vec_4b40007f<>+28(SB)/4, $0x4b40007f
+GLOBL vec_4b40007f<>(SB), RODATA|NOPTR, $32
+
+DATA vec_00000000<>+0(SB)/4, $0x00000000
+DATA vec_00000000<>+4(SB)/4, $0x00000000
+DATA vec_00000000<>+8(SB)/4, $0x00000000
+DATA vec_00000000<>+12(SB)/4, $0x00000000
+DATA vec_00000000<>+16(SB)/4, $0x00000000
+DATA vec_00000000<>+20(SB)/4, $0x00000000
+DATA vec_00000000<>+24(SB)/4, $0x00000000
+DATA vec_00000000<>+28(SB)/4, $0x00000000
+GLOBL vec_00000000<>(SB), RODATA|NOPTR, $32
 
 DATA vec_ff800000<>+0(SB)/4, $0xff800000
 DATA vec_ff800000<>+4(SB)/4, $0xff800000
@@ -8032,146 +8834,145 @@ TEXT ·tanhAVX2(SB), NOSPLIT, $0-48
 	MOVQ x_base+24(FP), DX
 	MOVQ dst_len+8(FP), CX
 	XORQ BX, BX
-	SUBQ $0x10, CX
+	SUBQ $0x20, CX
 	JL   after_many
 
 many:
 	VMOVUPS      (DX)(BX*4), Y0
-	VMOVUPS      32(DX)(BX*4), Y3
-	VMULPS       Y0, Y0, Y1
-	VMULPS       Y3, Y3, Y4
-	VMOVUPS      vec_bbbaf0ea<>+0(SB), Y2
-	VMOVUPS      vec_bbbaf0ea<>+0(SB), Y5
-	VFMADD213PS  vec_3ca9134e<>+0(SB), Y1, Y2
-	VFMADD213PS  vec_3ca9134e<>+0(SB), Y4, Y5
-	VFMADD213PS  vec_bd5c1e2d<>+0(SB), Y1, Y2
-	VFMADD213PS  vec_bd5c1e2d<>+0(SB), Y4, Y5
-	VFMADD213PS  vec_3e088393<>+0(SB), Y1, Y2
-	VFMADD213PS  vec_3e088393<>+0(SB), Y4, Y5
-	VFMADD213PS  vec_beaaaa99<>+0(SB), Y1, Y2
-	VFMADD213PS  vec_beaaaa99<>+0(SB), Y4, Y5
-	VMULPS       Y0, Y1, Y1
-	VMULPS       Y3, Y4, Y4
-	VFMADD213PS  Y0, Y1, Y2
-	VFMADD213PS  Y3, Y4, Y5
+	VMOVUPS      32(DX)(BX*4), Y2
+	VMOVUPS      64(DX)(BX*4), Y4
+	VMOVUPS      96(DX)(BX*4), Y6
 	VANDPS       vec_7fffffff<>+0(SB), Y0, Y1
-	VANDPS       vec_7fffffff<>+0(SB), Y3, Y7
-	VADDPS       Y1, Y1, Y4
-	VADDPS       Y7, Y7, Y8
-	VMOVUPS      vec_41a00000<>+0(SB), Y6
-	VMOVUPS      vec_41a00000<>+0(SB), Y9
-	VMINPS       Y4, Y6, Y4
-	VMINPS       Y8, Y9, Y8
-	VMOVUPS      vec_3fb8aa3b<>+0(SB), Y6
-	VMOVUPS      vec_3fb8aa3b<>+0(SB), Y10
-	VFMADD213PS  vec_4b4000fe<>+0(SB), Y4, Y6
-	VFMADD213PS  vec_4b4000fe<>+0(SB), Y8, Y10
-	VSUBPS       vec_4b4000fe<>+0(SB), Y6, Y9
-	VSUBPS       vec_4b4000fe<>+0(SB), Y10, Y11
-	VFNMADD231PS vec_3f317218<>+0(SB), Y9, Y4
-	VFNMADD231PS vec_3f317218<>+0(SB), Y11, Y8
-	VFNMADD231PS vec_b102e308<>+0(SB), Y9, Y4
-	VFNMADD231PS vec_b102e308<>+0(SB), Y11, Y8
-	VMULPS       Y4, Y4, Y9
-	VMULPS       Y8, Y8, Y13
-	VMOVUPS      vec_39506967<>+0(SB), Y11
-	VMOVUPS      vec_39506967<>+0(SB), Y14
-	VFMADD213PS  vec_3ab743ce<>+0(SB), Y4, Y11
-	VFMADD213PS  vec_3ab743ce<>+0(SB), Y8, Y14
-	VMOVUPS      vec_3c088908<>+0(SB), Y12
-	VMOVUPS      vec_3c088908<>+0(SB), Y15
-	VFMADD213PS  vec_3d2aa9c1<>+0(SB), Y4, Y12
-	VFMADD213PS  vec_3d2aa9c1<>+0(SB), Y8, Y15
-	VFMADD213PS  Y12, Y9, Y11
-	VFMADD213PS  Y15, Y13, Y14
-	VMOVUPS      vec_3e2aaaaa<>+0(SB), Y12
-	VMOVUPS      vec_3e2aaaaa<>+0(SB), Y15
-	VFMADD213PS  vec_3f000000<>+0(SB), Y4, Y12
-	VFMADD213PS  vec_3f000000<>+0(SB), Y8, Y15
-	VFMADD213PS  Y12, Y9, Y11
-	VFMADD213PS  Y15, Y13, Y14
-	VFMADD213PS  Y4, Y9, Y11
-	VFMADD213PS  Y8, Y13, Y14
-	VADDPS       vec_3f800000<>+0(SB), Y11, Y11
-	VADDPS       vec_3f800000<>+0(SB), Y14, Y14
-	VPSUBD       vec_000000fe<>+0(SB), Y6, Y6
-	VPSUBD       vec_000000fe<>+0(SB), Y10, Y10
-	VPSLLD       $0x17, Y6, Y6
-	VPSLLD       $0x17, Y10, Y10
-	VPADDD       Y6, Y11, Y11
-	VPADDD       Y10, Y14, Y14
-	VMOVUPS      vec_3f800000<>+0(SB), Y4
-	VMOVUPS      vec_3f800000<>+0(SB), Y8
-	VADDPS       Y4, Y11, Y11
-	VADDPS       Y8, Y14, Y14
-	VMOVUPS      vec_40000000<>+0(SB), Y6
-	VMOVUPS      vec_40000000<>+0(SB), Y9
-	VDIVPS       Y11, Y6, Y11
-	VDIVPS       Y14, Y9, Y14
-	VSUBPS       Y11, Y4, Y4
-	VSUBPS       Y14, Y8, Y8
+	VANDPS       vec_7fffffff<>+0(SB), Y2, Y3
+	VANDPS       vec_7fffffff<>+0(SB), Y4, Y5
+	VANDPS       vec_7fffffff<>+0(SB), Y6, Y7
 	VANDPS       vec_80000000<>+0(SB), Y0, Y0
-	VANDPS       vec_80000000<>+0(SB), Y3, Y3
-	VORPS        Y0, Y4, Y4
-	VORPS        Y3, Y8, Y8
-	VCMPPS       $0x1e, vec_3f200000<>+0(SB), Y1, Y0
-	VCMPPS       $0x1e, vec_3f200000<>+0(SB), Y7, Y1
-	VBLENDVPS    Y0, Y4, Y2, Y2
-	VBLENDVPS    Y1, Y8, Y5, Y5
-	VMOVUPS      Y2, (AX)(BX*4)
-	VMOVUPS      Y5, 32(AX)(BX*4)
-	ADDQ         $0x10, BX
-	SUBQ         $0x10, CX
+	VANDPS       vec_80000000<>+0(SB), Y2, Y2
+	VANDPS       vec_80000000<>+0(SB), Y4, Y4
+	VANDPS       vec_80000000<>+0(SB), Y6, Y10
+	VADDPS       Y1, Y1, Y1
+	VADDPS       Y3, Y3, Y3
+	VADDPS       Y5, Y5, Y5
+	VADDPS       Y7, Y7, Y7
+	VMOVUPS      vec_41a00000<>+0(SB), Y6
+	VMOVUPS      vec_41a00000<>+0(SB), Y8
+	VMOVUPS      vec_41a00000<>+0(SB), Y9
+	VMOVUPS      vec_41a00000<>+0(SB), Y11
+	VMINPS       Y1, Y6, Y1
+	VMINPS       Y3, Y8, Y3
+	VMINPS       Y5, Y9, Y5
+	VMINPS       Y7, Y11, Y7
+	VMOVUPS      vec_3fb8aa3b<>+0(SB), Y6
+	VMOVUPS      vec_3fb8aa3b<>+0(SB), Y9
+	VMOVUPS      vec_3fb8aa3b<>+0(SB), Y12
+	VMOVUPS      vec_3fb8aa3b<>+0(SB), Y14
+	VFMADD213PS  vec_4b40007f<>+0(SB), Y1, Y6
+	VFMADD213PS  vec_4b40007f<>+0(SB), Y3, Y9
+	VFMADD213PS  vec_4b40007f<>+0(SB), Y5, Y12
+	VFMADD213PS  vec_4b40007f<>+0(SB), Y7, Y14
+	VSUBPS       vec_4b40007f<>+0(SB), Y6, Y8
+	VSUBPS       vec_4b40007f<>+0(SB), Y9, Y11
+	VSUBPS       vec_4b40007f<>+0(SB), Y12, Y13
+	VSUBPS       vec_4b40007f<>+0(SB), Y14, Y15
+	VFNMADD231PS vec_3f317200<>+0(SB), Y8, Y1
+	VFNMADD231PS vec_3f317200<>+0(SB), Y11, Y3
+	VFNMADD231PS vec_3f317200<>+0(SB), Y13, Y5
+	VFNMADD231PS vec_3f317200<>+0(SB), Y15, Y7
+	VFNMADD231PS vec_35bfbe8e<>+0(SB), Y8, Y1
+	VFNMADD231PS vec_35bfbe8e<>+0(SB), Y11, Y3
+	VFNMADD231PS vec_35bfbe8e<>+0(SB), Y13, Y5
+	VFNMADD231PS vec_35bfbe8e<>+0(SB), Y15, Y7
+	VMOVUPS      vec_3ab4a000<>+0(SB), Y8
+	VMOVUPS      vec_3ab4a000<>+0(SB), Y11
+	VMOVUPS      vec_3ab4a000<>+0(SB), Y13
+	VMOVUPS      vec_3ab4a000<>+0(SB), Y15
+	VFMADD213PS  vec_3c092f6e<>+0(SB), Y1, Y8
+	VFMADD213PS  vec_3c092f6e<>+0(SB), Y3, Y11
+	VFMADD213PS  vec_3c092f6e<>+0(SB), Y5, Y13
+	VFMADD213PS  vec_3c092f6e<>+0(SB), Y7, Y15
+	VFMADD213PS  vec_3d2aadad<>+0(SB), Y1, Y8
+	VFMADD213PS  vec_3d2aadad<>+0(SB), Y3, Y11
+	VFMADD213PS  vec_3d2aadad<>+0(SB), Y5, Y13
+	VFMADD213PS  vec_3d2aadad<>+0(SB), Y7, Y15
+	VFMADD213PS  vec_3e2aaa28<>+0(SB), Y1, Y8
+	VFMADD213PS  vec_3e2aaa28<>+0(SB), Y3, Y11
+	VFMADD213PS  vec_3e2aaa28<>+0(SB), Y5, Y13
+	VFMADD213PS  vec_3e2aaa28<>+0(SB), Y7, Y15
+	VFMADD213PS  vec_3efffffb<>+0(SB), Y1, Y8
+	VFMADD213PS  vec_3efffffb<>+0(SB), Y3, Y11
+	VFMADD213PS  vec_3efffffb<>+0(SB), Y5, Y13
+	VFMADD213PS  vec_3efffffb<>+0(SB), Y7, Y15
+	VMULPS       Y1, Y8, Y8
+	VMULPS       Y3, Y11, Y11
+	VMULPS       Y5, Y13, Y13
+	VMULPS       Y7, Y15, Y15
+	VFMADD213PS  Y1, Y1, Y8
+	VFMADD213PS  Y3, Y3, Y11
+	VFMADD213PS  Y5, Y5, Y13
+	VFMADD213PS  Y7, Y7, Y15
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y9, Y9
+	VPSLLD       $0x17, Y12, Y12
+	VPSLLD       $0x17, Y14, Y14
+	VSUBPS       vec_3f800000<>+0(SB), Y6, Y1
+	VSUBPS       vec_3f800000<>+0(SB), Y9, Y3
+	VSUBPS       vec_3f800000<>+0(SB), Y12, Y5
+	VSUBPS       vec_3f800000<>+0(SB), Y14, Y7
+	VFMADD231PS  Y6, Y8, Y1
+	VFMADD231PS  Y9, Y11, Y3
+	VFMADD231PS  Y12, Y13, Y5
+	VFMADD231PS  Y14, Y15, Y7
+	VADDPS       vec_40000000<>+0(SB), Y1, Y6
+	VADDPS       vec_40000000<>+0(SB), Y3, Y8
+	VADDPS       vec_40000000<>+0(SB), Y5, Y9
+	VADDPS       vec_40000000<>+0(SB), Y7, Y11
+	VDIVPS       Y6, Y1, Y1
+	VDIVPS       Y8, Y3, Y3
+	VDIVPS       Y9, Y5, Y5
+	VDIVPS       Y11, Y7, Y7
+	VORPS        Y0, Y1, Y1
+	VORPS        Y2, Y3, Y3
+	VORPS        Y4, Y5, Y5
+	VORPS        Y10, Y7, Y7
+	VMOVUPS      Y1, (AX)(BX*4)
+	VMOVUPS      Y3, 32(AX)(BX*4)
+	VMOVUPS      Y5, 64(AX)(BX*4)
+	VMOVUPS      Y7, 96(AX)(BX*4)
+	ADDQ         $0x20, BX
+	SUBQ         $0x20, CX
 	JGE          many
 
 after_many:
-	ADDQ $0x10, CX
+	ADDQ $0x20, CX
 	SUBQ $0x08, CX
 	JL   after_one
 
 one:
 	VMOVUPS      (DX)(BX*4), Y0
-	VMULPS       Y0, Y0, Y1
-	VMOVUPS      vec_bbbaf0ea<>+0(SB), Y2
-	VFMADD213PS  vec_3ca9134e<>+0(SB), Y1, Y2
-	VFMADD213PS  vec_bd5c1e2d<>+0(SB), Y1, Y2
-	VFMADD213PS  vec_3e088393<>+0(SB), Y1, Y2
-	VFMADD213PS  vec_beaaaa99<>+0(SB), Y1, Y2
-	VMULPS       Y0, Y1, Y1
-	VFMADD213PS  Y0, Y1, Y2
 	VANDPS       vec_7fffffff<>+0(SB), Y0, Y1
-	VADDPS       Y1, Y1, Y3
-	VMOVUPS      vec_41a00000<>+0(SB), Y4
-	VMINPS       Y3, Y4, Y3
-	VMOVUPS      vec_3fb8aa3b<>+0(SB), Y4
-	VFMADD213PS  vec_4b4000fe<>+0(SB), Y3, Y4
-	VSUBPS       vec_4b4000fe<>+0(SB), Y4, Y5
-	VFNMADD231PS vec_3f317218<>+0(SB), Y5, Y3
-	VFNMADD231PS vec_b102e308<>+0(SB), Y5, Y3
-	VMULPS       Y3, Y3, Y5
-	VMOVUPS      vec_39506967<>+0(SB), Y6
-	VFMADD213PS  vec_3ab743ce<>+0(SB), Y3, Y6
-	VMOVUPS      vec_3c088908<>+0(SB), Y7
-	VFMADD213PS  vec_3d2aa9c1<>+0(SB), Y3, Y7
-	VFMADD213PS  Y7, Y5, Y6
-	VMOVUPS      vec_3e2aaaaa<>+0(SB), Y7
-	VFMADD213PS  vec_3f000000<>+0(SB), Y3, Y7
-	VFMADD213PS  Y7, Y5, Y6
-	VFMADD213PS  Y3, Y5, Y6
-	VADDPS       vec_3f800000<>+0(SB), Y6, Y6
-	VPSUBD       vec_000000fe<>+0(SB), Y4, Y4
-	VPSLLD       $0x17, Y4, Y4
-	VPADDD       Y4, Y6, Y6
-	VMOVUPS      vec_3f800000<>+0(SB), Y3
-	VADDPS       Y3, Y6, Y6
-	VMOVUPS      vec_40000000<>+0(SB), Y4
-	VDIVPS       Y6, Y4, Y6
-	VSUBPS       Y6, Y3, Y3
 	VANDPS       vec_80000000<>+0(SB), Y0, Y0
-	VORPS        Y0, Y3, Y3
-	VCMPPS       $0x1e, vec_3f200000<>+0(SB), Y1, Y0
-	VBLENDVPS    Y0, Y3, Y2, Y2
-	VMOVUPS      Y2, (AX)(BX*4)
+	VADDPS       Y1, Y1, Y1
+	VMOVUPS      vec_41a00000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y1
+	VMOVUPS      vec_3fb8aa3b<>+0(SB), Y2
+	VFMADD213PS  vec_4b40007f<>+0(SB), Y1, Y2
+	VSUBPS       vec_4b40007f<>+0(SB), Y2, Y3
+	VFNMADD231PS vec_3f317200<>+0(SB), Y3, Y1
+	VFNMADD231PS vec_35bfbe8e<>+0(SB), Y3, Y1
+	VMOVUPS      vec_3ab4a000<>+0(SB), Y3
+	VFMADD213PS  vec_3c092f6e<>+0(SB), Y1, Y3
+	VFMADD213PS  vec_3d2aadad<>+0(SB), Y1, Y3
+	VFMADD213PS  vec_3e2aaa28<>+0(SB), Y1, Y3
+	VFMADD213PS  vec_3efffffb<>+0(SB), Y1, Y3
+	VMULPS       Y1, Y3, Y3
+	VFMADD213PS  Y1, Y1, Y3
+	VPSLLD       $0x17, Y2, Y2
+	VSUBPS       vec_3f800000<>+0(SB), Y2, Y1
+	VFMADD231PS  Y2, Y3, Y1
+	VADDPS       vec_40000000<>+0(SB), Y1, Y2
+	VDIVPS       Y2, Y1, Y1
+	VORPS        Y0, Y1, Y1
+	VMOVUPS      Y1, (AX)(BX*4)
 	ADDQ         $0x08, BX
 	SUBQ         $0x08, CX
 	JGE          one
@@ -8184,101 +8985,34 @@ after_one:
 	NEGQ         CX
 	VMOVUPS      (SI)(CX*4), Y0
 	VMASKMOVPS   (DX)(BX*4), Y0, Y1
-	VMULPS       Y1, Y1, Y2
-	VMOVUPS      vec_bbbaf0ea<>+0(SB), Y3
-	VFMADD213PS  vec_3ca9134e<>+0(SB), Y2, Y3
-	VFMADD213PS  vec_bd5c1e2d<>+0(SB), Y2, Y3
-	VFMADD213PS  vec_3e088393<>+0(SB), Y2, Y3
-	VFMADD213PS  vec_beaaaa99<>+0(SB), Y2, Y3
-	VMULPS       Y1, Y2, Y2
-	VFMADD213PS  Y1, Y2, Y3
 	VANDPS       vec_7fffffff<>+0(SB), Y1, Y2
-	VADDPS       Y2, Y2, Y4
-	VMOVUPS      vec_41a00000<>+0(SB), Y5
-	VMINPS       Y4, Y5, Y4
-	VMOVUPS      vec_3fb8aa3b<>+0(SB), Y5
-	VFMADD213PS  vec_4b4000fe<>+0(SB), Y4, Y5
-	VSUBPS       vec_4b4000fe<>+0(SB), Y5, Y6
-	VFNMADD231PS vec_3f317218<>+0(SB), Y6, Y4
-	VFNMADD231PS vec_b102e308<>+0(SB), Y6, Y4
-	VMULPS       Y4, Y4, Y6
-	VMOVUPS      vec_39506967<>+0(SB), Y7
-	VFMADD213PS  vec_3ab743ce<>+0(SB), Y4, Y7
-	VMOVUPS      vec_3c088908<>+0(SB), Y8
-	VFMADD213PS  vec_3d2aa9c1<>+0(SB), Y4, Y8
-	VFMADD213PS  Y8, Y6, Y7
-	VMOVUPS      vec_3e2aaaaa<>+0(SB), Y8
-	VFMADD213PS  vec_3f000000<>+0(SB), Y4, Y8
-	VFMADD213PS  Y8, Y6, Y7
-	VFMADD213PS  Y4, Y6, Y7
-	VADDPS       vec_3f800000<>+0(SB), Y7, Y7
-	VPSUBD       vec_000000fe<>+0(SB), Y5, Y5
-	VPSLLD       $0x17, Y5, Y5
-	VPADDD       Y5, Y7, Y7
-	VMOVUPS      vec_3f800000<>+0(SB), Y4
-	VADDPS       Y4, Y7, Y7
-	VMOVUPS      vec_40000000<>+0(SB), Y5
-	VDIVPS       Y7, Y5, Y7
-	VSUBPS       Y7, Y4, Y4
 	VANDPS       vec_80000000<>+0(SB), Y1, Y1
-	VORPS        Y1, Y4, Y4
-	VCMPPS       $0x1e, vec_3f200000<>+0(SB), Y2, Y1
-	VBLENDVPS    Y1, Y4, Y3, Y3
-	VMASKMOVPS   Y3, Y0, (AX)(BX*4)
+	VADDPS       Y2, Y2, Y2
+	VMOVUPS      vec_41a00000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VMOVUPS      vec_3fb8aa3b<>+0(SB), Y3
+	VFMADD213PS  vec_4b40007f<>+0(SB), Y2, Y3
+	VSUBPS       vec_4b40007f<>+0(SB), Y3, Y4
+	VFNMADD231PS vec_3f317200<>+0(SB), Y4, Y2
+	VFNMADD231PS vec_35bfbe8e<>+0(SB), Y4, Y2
+	VMOVUPS      vec_3ab4a000<>+0(SB), Y4
+	VFMADD213PS  vec_3c092f6e<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3d2aadad<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3e2aaa28<>+0(SB), Y2, Y4
+	VFMADD213PS  vec_3efffffb<>+0(SB), Y2, Y4
+	VMULPS       Y2, Y4, Y4
+	VFMADD213PS  Y2, Y2, Y4
+	VPSLLD       $0x17, Y3, Y3
+	VSUBPS       vec_3f800000<>+0(SB), Y3, Y2
+	VFMADD231PS  Y3, Y4, Y2
+	VADDPS       vec_40000000<>+0(SB), Y2, Y3
+	VDIVPS       Y3, Y2, Y2
+	VORPS        Y1, Y2, Y2
+	VMASKMOVPS   Y2, Y0, (AX)(BX*4)
 
 done:
 	VZEROUPPER
 	RET
-
-DATA vec_bbbaf0ea<>+0(SB)/4, $0xbbbaf0ea
-DATA vec_bbbaf0ea<>+4(SB)/4, $0xbbbaf0ea
-DATA vec_bbbaf0ea<>+8(SB)/4, $0xbbbaf0ea
-DATA vec_bbbaf0ea<>+12(SB)/4, $0xbbbaf0ea
-DATA vec_bbbaf0ea<>+16(SB)/4, $0xbbbaf0ea
-DATA vec_bbbaf0ea<>+20(SB)/4, $0xbbbaf0ea
-DATA vec_bbbaf0ea<>+24(SB)/4, $0xbbbaf0ea
-DATA vec_bbbaf0ea<>+28(SB)/4, $0xbbbaf0ea
-GLOBL vec_bbbaf0ea<>(SB), RODATA|NOPTR, $32
-
-DATA vec_3ca9134e<>+0(SB)/4, $0x3ca9134e
-DATA vec_3ca9134e<>+4(SB)/4, $0x3ca9134e
-DATA vec_3ca9134e<>+8(SB)/4, $0x3ca9134e
-DATA vec_3ca9134e<>+12(SB)/4, $0x3ca9134e
-DATA vec_3ca9134e<>+16(SB)/4, $0x3ca9134e
-DATA vec_3ca9134e<>+20(SB)/4, $0x3ca9134e
-DATA vec_3ca9134e<>+24(SB)/4, $0x3ca9134e
-DATA vec_3ca9134e<>+28(SB)/4, $0x3ca9134e
-GLOBL vec_3ca9134e<>(SB), RODATA|NOPTR, $32
-
-DATA vec_bd5c1e2d<>+0(SB)/4, $0xbd5c1e2d
-DATA vec_bd5c1e2d<>+4(SB)/4, $0xbd5c1e2d
-DATA vec_bd5c1e2d<>+8(SB)/4, $0xbd5c1e2d
-DATA vec_bd5c1e2d<>+12(SB)/4, $0xbd5c1e2d
-DATA vec_bd5c1e2d<>+16(SB)/4, $0xbd5c1e2d
-DATA vec_bd5c1e2d<>+20(SB)/4, $0xbd5c1e2d
-DATA vec_bd5c1e2d<>+24(SB)/4, $0xbd5c1e2d
-DATA vec_bd5c1e2d<>+28(SB)/4, $0xbd5c1e2d
-GLOBL vec_bd5c1e2d<>(SB), RODATA|NOPTR, $32
-
-DATA vec_3e088393<>+0(SB)/4, $0x3e088393
-DATA vec_3e088393<>+4(SB)/4, $0x3e088393
-DATA vec_3e088393<>+8(SB)/4, $0x3e088393
-DATA vec_3e088393<>+12(SB)/4, $0x3e088393
-DATA vec_3e088393<>+16(SB)/4, $0x3e088393
-DATA vec_3e088393<>+20(SB)/4, $0x3e088393
-DATA vec_3e088393<>+24(SB)/4, $0x3e088393
-DATA vec_3e088393<>+28(SB)/4, $0x3e088393
-GLOBL vec_3e088393<>(SB), RODATA|NOPTR, $32
-
-DATA vec_beaaaa99<>+0(SB)/4, $0xbeaaaa99
-DATA vec_beaaaa99<>+4(SB)/4, $0xbeaaaa99
-DATA vec_beaaaa99<>+8(SB)/4, $0xbeaaaa99
-DATA vec_beaaaa99<>+12(SB)/4, $0xbeaaaa99
-DATA vec_beaaaa99<>+16(SB)/4, $0xbeaaaa99
-DATA vec_beaaaa99<>+20(SB)/4, $0xbeaaaa99
-DATA vec_beaaaa99<>+24(SB)/4, $0xbeaaaa99
-DATA vec_beaaaa99<>+28(SB)/4, $0xbeaaaa99
-GLOBL vec_beaaaa99<>(SB), RODATA|NOPTR, $32
 
 DATA vec_41a00000<>+0(SB)/4, $0x41a00000
 DATA vec_41a00000<>+4(SB)/4, $0x41a00000
@@ -8290,16 +9024,6 @@ DATA vec_41a00000<>+24(SB)/4, $0x41a00000
 DATA vec_41a00000<>+28(SB)/4, $0x41a00000
 GLOBL vec_41a00000<>(SB), RODATA|NOPTR, $32
 
-DATA vec_000000fe<>+0(SB)/4, $0x000000fe
-DATA vec_000000fe<>+4(SB)/4, $0x000000fe
-DATA vec_000000fe<>+8(SB)/4, $0x000000fe
-DATA vec_000000fe<>+12(SB)/4, $0x000000fe
-DATA vec_000000fe<>+16(SB)/4, $0x000000fe
-DATA vec_000000fe<>+20(SB)/4, $0x000000fe
-DATA vec_000000fe<>+24(SB)/4, $0x000000fe
-DATA vec_000000fe<>+28(SB)/4, $0x000000fe
-GLOBL vec_000000fe<>(SB), RODATA|NOPTR, $32
-
 DATA vec_40000000<>+0(SB)/4, $0x40000000
 DATA vec_40000000<>+4(SB)/4, $0x40000000
 DATA vec_40000000<>+8(SB)/4, $0x40000000
@@ -8310,499 +9034,97 @@ DATA vec_40000000<>+24(SB)/4, $0x40000000
 DATA vec_40000000<>+28(SB)/4, $0x40000000
 GLOBL vec_40000000<>(SB), RODATA|NOPTR, $32
 
-DATA vec_3f200000<>+0(SB)/4, $0x3f200000
-DATA vec_3f200000<>+4(SB)/4, $0x3f200000
-DATA vec_3f200000<>+8(SB)/4, $0x3f200000
-DATA vec_3f200000<>+12(SB)/4, $0x3f200000
-DATA vec_3f200000<>+16(SB)/4, $0x3f200000
-DATA vec_3f200000<>+20(SB)/4, $0x3f200000
-DATA vec_3f200000<>+24(SB)/4, $0x3f200000
-DATA vec_3f200000<>+28(SB)/4, $0x3f200000
-GLOBL vec_3f200000<>(SB), RODATA|NOPTR, $32
-
 // func erfAVX2(dst []float32, x []float32)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, FMA3
 TEXT ·erfAVX2(SB), NOSPLIT, $0-48
 	MOVQ dst_base+0(FP), AX
 	MOVQ x_base+24(FP), DX
 	MOVQ dst_len+8(FP), CX
 	XORQ BX, BX
-	SUBQ $0x10, CX
+	SUBQ $0x18, CX
 	JL   after_many
 
 many:
-	VMOVUPS      (DX)(BX*4), Y0
-	VMOVUPS      32(DX)(BX*4), Y3
-	VMULPS       Y0, Y0, Y1
-	VMULPS       Y3, Y3, Y4
-	VMOVUPS      vec_ba1c7000<>+0(SB), Y2
-	VMOVUPS      vec_ba1c7000<>+0(SB), Y5
-	VFMADD213PS  vec_3ba38d2c<>+0(SB), Y1, Y2
-	VFMADD213PS  vec_3ba38d2c<>+0(SB), Y4, Y5
-	VFMADD213PS  vec_bcdb48d9<>+0(SB), Y1, Y2
-	VFMADD213PS  vec_bcdb48d9<>+0(SB), Y4, Y5
-	VFMADD213PS  vec_3de70e22<>+0(SB), Y1, Y2
-	VFMADD213PS  vec_3de70e22<>+0(SB), Y4, Y5
-	VFMADD213PS  vec_bec09380<>+0(SB), Y1, Y2
-	VFMADD213PS  vec_bec09380<>+0(SB), Y4, Y5
-	VFMADD213PS  vec_3e0375d4<>+0(SB), Y1, Y2
-	VFMADD213PS  vec_3e0375d4<>+0(SB), Y4, Y5
-	VFMADD213PS  Y0, Y0, Y2
-	VFMADD213PS  Y3, Y3, Y5
-	VANDPS       vec_7fffffff<>+0(SB), Y0, Y1
-	VANDPS       vec_7fffffff<>+0(SB), Y3, Y7
-	VMOVUPS      vec_40800000<>+0(SB), Y4
-	VMOVUPS      vec_40800000<>+0(SB), Y6
-	VMINPS       Y1, Y4, Y4
-	VMINPS       Y7, Y6, Y8
-	VMOVUPS      vec_b7910000<>+0(SB), Y6
-	VMOVUPS      vec_b7910000<>+0(SB), Y9
-	VFMADD213PS  vec_39c8e7d9<>+0(SB), Y4, Y6
-	VFMADD213PS  vec_39c8e7d9<>+0(SB), Y8, Y9
-	VFMADD213PS  vec_bb7e8a1c<>+0(SB), Y4, Y6
-	VFMADD213PS  vec_bb7e8a1c<>+0(SB), Y8, Y9
-	VFMADD213PS  vec_3cc6b1a1<>+0(SB), Y4, Y6
-	VFMADD213PS  vec_3cc6b1a1<>+0(SB), Y8, Y9
-	VFMADD213PS  vec_bddaae5c<>+0(SB), Y4, Y6
-	VFMADD213PS  vec_bddaae5c<>+0(SB), Y8, Y9
-	VFMADD213PS  vec_bf228550<>+0(SB), Y4, Y6
-	VFMADD213PS  vec_bf228550<>+0(SB), Y8, Y9
-	VFMADD213PS  vec_be03ce86<>+0(SB), Y4, Y6
-	VFMADD213PS  vec_be03ce86<>+0(SB), Y8, Y9
-	VFMSUB213PS  Y4, Y4, Y6
-	VFMSUB213PS  Y8, Y8, Y9
-	VMOVUPS      vec_3fb8aa3b<>+0(SB), Y4
-	VMOVUPS      vec_3fb8aa3b<>+0(SB), Y10
-	VFMADD213PS  vec_4b4000fe<>+0(SB), Y6, Y4
-	VFMADD213PS  vec_4b4000fe<>+0(SB), Y9, Y10
-	VSUBPS       vec_4b4000fe<>+0(SB), Y4, Y8
-	VSUBPS       vec_4b4000fe<>+0(SB), Y10, Y11
-	VFNMADD231PS vec_3f317218<>+0(SB), Y8, Y6
-	VFNMADD231PS vec_3f317218<>+0(SB), Y11, Y9
-	VFNMADD231PS vec_b102e308<>+0(SB), Y8, Y6
-	VFNMADD231PS vec_b102e308<>+0(SB), Y11, Y9
-	VMULPS       Y6, Y6, Y8
-	VMULPS       Y9, Y9, Y13
-	VMOVUPS      vec_39506967<>+0(SB), Y11
-	VMOVUPS      vec_39506967<>+0(SB), Y14
-	VFMADD213PS  vec_3ab743ce<>+0(SB), Y6, Y11
-	VFMADD213PS  vec_3ab743ce<>+0(SB), Y9, Y14
-	VMOVUPS      vec_3c088908<>+0(SB), Y12
-	VMOVUPS      vec_3c088908<>+0(SB), Y15
-	VFMADD213PS  vec_3d2aa9c1<>+0(SB), Y6, Y12
-	VFMADD213PS  vec_3d2aa9c1<>+0(SB), Y9, Y15
-	VFMADD213PS  Y12, Y8, Y11
-	VFMADD213PS  Y15, Y13, Y14
-	VMOVUPS      vec_3e2aaaaa<>+0(SB), Y12
-	VMOVUPS      vec_3e2aaaaa<>+0(SB), Y15
-	VFMADD213PS  vec_3f000000<>+0(SB), Y6, Y12
-	VFMADD213PS  vec_3f000000<>+0(SB), Y9, Y15
-	VFMADD213PS  Y12, Y8, Y11
-	VFMADD213PS  Y15, Y13, Y14
-	VFMADD213PS  Y6, Y8, Y11
-	VFMADD213PS  Y9, Y13, Y14
-	VADDPS       vec_3f800000<>+0(SB), Y11, Y11
-	VADDPS       vec_3f800000<>+0(SB), Y14, Y14
-	VPSUBD       vec_000000fe<>+0(SB), Y4, Y4
-	VPSUBD       vec_000000fe<>+0(SB), Y10, Y10
-	VPSLLD       $0x17, Y4, Y4
-	VPSLLD       $0x17, Y10, Y10
-	VPADDD       Y4, Y11, Y11
-	VPADDD       Y10, Y14, Y14
-	VMOVUPS      vec_3f800000<>+0(SB), Y4
-	VMOVUPS      vec_3f800000<>+0(SB), Y6
-	VSUBPS       Y11, Y4, Y4
-	VSUBPS       Y14, Y6, Y6
-	VANDPS       vec_80000000<>+0(SB), Y0, Y0
-	VANDPS       vec_80000000<>+0(SB), Y3, Y3
-	VORPS        Y0, Y4, Y4
-	VORPS        Y3, Y6, Y6
-	VCMPPS       $0x1e, vec_3f6d8000<>+0(SB), Y1, Y0
-	VCMPPS       $0x1e, vec_3f6d8000<>+0(SB), Y7, Y1
-	VBLENDVPS    Y0, Y4, Y2, Y2
-	VBLENDVPS    Y1, Y6, Y5, Y5
-	VMOVUPS      Y2, (AX)(BX*4)
-	VMOVUPS      Y5, 32(AX)(BX*4)
-	ADDQ         $0x10, BX
-	SUBQ         $0x10, CX
-	JGE          many
-
-after_many:
-	ADDQ $0x10, CX
-	SUBQ $0x08, CX
-	JL   after_one
-
-one:
-	VMOVUPS      (DX)(BX*4), Y0
-	VMULPS       Y0, Y0, Y1
-	VMOVUPS      vec_ba1c7000<>+0(SB), Y2
-	VFMADD213PS  vec_3ba38d2c<>+0(SB), Y1, Y2
-	VFMADD213PS  vec_bcdb48d9<>+0(SB), Y1, Y2
-	VFMADD213PS  vec_3de70e22<>+0(SB), Y1, Y2
-	VFMADD213PS  vec_bec09380<>+0(SB), Y1, Y2
-	VFMADD213PS  vec_3e0375d4<>+0(SB), Y1, Y2
-	VFMADD213PS  Y0, Y0, Y2
-	VANDPS       vec_7fffffff<>+0(SB), Y0, Y1
-	VMOVUPS      vec_40800000<>+0(SB), Y3
-	VMINPS       Y1, Y3, Y3
-	VMOVUPS      vec_b7910000<>+0(SB), Y4
-	VFMADD213PS  vec_39c8e7d9<>+0(SB), Y3, Y4
-	VFMADD213PS  vec_bb7e8a1c<>+0(SB), Y3, Y4
-	VFMADD213PS  vec_3cc6b1a1<>+0(SB), Y3, Y4
-	VFMADD213PS  vec_bddaae5c<>+0(SB), Y3, Y4
-	VFMADD213PS  vec_bf228550<>+0(SB), Y3, Y4
-	VFMADD213PS  vec_be03ce86<>+0(SB), Y3, Y4
-	VFMSUB213PS  Y3, Y3, Y4
-	VMOVUPS      vec_3fb8aa3b<>+0(SB), Y3
-	VFMADD213PS  vec_4b4000fe<>+0(SB), Y4, Y3
-	VSUBPS       vec_4b4000fe<>+0(SB), Y3, Y5
-	VFNMADD231PS vec_3f317218<>+0(SB), Y5, Y4
-	VFNMADD231PS vec_b102e308<>+0(SB), Y5, Y4
-	VMULPS       Y4, Y4, Y5
-	VMOVUPS      vec_39506967<>+0(SB), Y6
-	VFMADD213PS  vec_3ab743ce<>+0(SB), Y4, Y6
-	VMOVUPS      vec_3c088908<>+0(SB), Y7
-	VFMADD213PS  vec_3d2aa9c1<>+0(SB), Y4, Y7
-	VFMADD213PS  Y7, Y5, Y6
-	VMOVUPS      vec_3e2aaaaa<>+0(SB), Y7
-	VFMADD213PS  vec_3f000000<>+0(SB), Y4, Y7
-	VFMADD213PS  Y7, Y5, Y6
-	VFMADD213PS  Y4, Y5, Y6
-	VADDPS       vec_3f800000<>+0(SB), Y6, Y6
-	VPSUBD       vec_000000fe<>+0(SB), Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VPADDD       Y3, Y6, Y6
-	VMOVUPS      vec_3f800000<>+0(SB), Y3
-	VSUBPS       Y6, Y3, Y3
-	VANDPS       vec_80000000<>+0(SB), Y0, Y0
-	VORPS        Y0, Y3, Y3
-	VCMPPS       $0x1e, vec_3f6d8000<>+0(SB), Y1, Y0
-	VBLENDVPS    Y0, Y3, Y2, Y2
-	VMOVUPS      Y2, (AX)(BX*4)
-	ADDQ         $0x08, BX
-	SUBQ         $0x08, CX
-	JGE          one
-
-after_one:
-	ADDQ         $0x08, CX
-	TESTQ        CX, CX
-	JZ           done
-	LEAQ         masks<>+32(SB), SI
-	NEGQ         CX
-	VMOVUPS      (SI)(CX*4), Y0
-	VMASKMOVPS   (DX)(BX*4), Y0, Y1
-	VMULPS       Y1, Y1, Y2
-	VMOVUPS      vec_ba1c7000<>+0(SB), Y3
-	VFMADD213PS  vec_3ba38d2c<>+0(SB), Y2, Y3
-	VFMADD213PS  vec_bcdb48d9<>+0(SB), Y2, Y3
-	VFMADD213PS  vec_3de70e22<>+0(SB), Y2, Y3
-	VFMADD213PS  vec_bec09380<>+0(SB), Y2, Y3
-	VFMADD213PS  vec_3e0375d4<>+0(SB), Y2, Y3
-	VFMADD213PS  Y1, Y1, Y3
-	VANDPS       vec_7fffffff<>+0(SB), Y1, Y2
-	VMOVUPS      vec_40800000<>+0(SB), Y4
-	VMINPS       Y2, Y4, Y4
-	VMOVUPS      vec_b7910000<>+0(SB), Y5
-	VFMADD213PS  vec_39c8e7d9<>+0(SB), Y4, Y5
-	VFMADD213PS  vec_bb7e8a1c<>+0(SB), Y4, Y5
-	VFMADD213PS  vec_3cc6b1a1<>+0(SB), Y4, Y5
-	VFMADD213PS  vec_bddaae5c<>+0(SB), Y4, Y5
-	VFMADD213PS  vec_bf228550<>+0(SB), Y4, Y5
-	VFMADD213PS  vec_be03ce86<>+0(SB), Y4, Y5
-	VFMSUB213PS  Y4, Y4, Y5
-	VMOVUPS      vec_3fb8aa3b<>+0(SB), Y4
-	VFMADD213PS  vec_4b4000fe<>+0(SB), Y5, Y4
-	VSUBPS       vec_4b4000fe<>+0(SB), Y4, Y6
-	VFNMADD231PS vec_3f317218<>+0(SB), Y6, Y5
-	VFNMADD231PS vec_b102e308<>+0(SB), Y6, Y5
-	VMULPS       Y5, Y5, Y6
-	VMOVUPS      vec_39506967<>+0(SB), Y7
-	VFMADD213PS  vec_3ab743ce<>+0(SB), Y5, Y7
-	VMOVUPS      vec_3c088908<>+0(SB), Y8
-	VFMADD213PS  vec_3d2aa9c1<>+0(SB), Y5, Y8
-	VFMADD213PS  Y8, Y6, Y7
-	VMOVUPS      vec_3e2aaaaa<>+0(SB), Y8
-	VFMADD213PS  vec_3f000000<>+0(SB), Y5, Y8
-	VFMADD213PS  Y8, Y6, Y7
-	VFMADD213PS  Y5, Y6, Y7
-	VADDPS       vec_3f800000<>+0(SB), Y7, Y7
-	VPSUBD       vec_000000fe<>+0(SB), Y4, Y4
-	VPSLLD       $0x17, Y4, Y4
-	VPADDD       Y4, Y7, Y7
-	VMOVUPS      vec_3f800000<>+0(SB), Y4
-	VSUBPS       Y7, Y4, Y4
-	VANDPS       vec_80000000<>+0(SB), Y1, Y1
-	VORPS        Y1, Y4, Y4
-	VCMPPS       $0x1e, vec_3f6d8000<>+0(SB), Y2, Y1
-	VBLENDVPS    Y1, Y4, Y3, Y3
-	VMASKMOVPS   Y3, Y0, (AX)(BX*4)
-
-done:
-	VZEROUPPER
-	RET
-
-DATA vec_ba1c7000<>+0(SB)/4, $0xba1c7000
-DATA vec_ba1c7000<>+4(SB)/4, $0xba1c7000
-DATA vec_ba1c7000<>+8(SB)/4, $0xba1c7000
-DATA vec_ba1c7000<>+12(SB)/4, $0xba1c7000
-DATA vec_ba1c7000<>+16(SB)/4, $0xba1c7000
-DATA vec_ba1c7000<>+20(SB)/4, $0xba1c7000
-DATA vec_ba1c7000<>+24(SB)/4, $0xba1c7000
-DATA vec_ba1c7000<>+28(SB)/4, $0xba1c7000
-GLOBL vec_ba1c7000<>(SB), RODATA|NOPTR, $32
-
-DATA vec_3ba38d2c<>+0(SB)/4, $0x3ba38d2c
-DATA vec_3ba38d2c<>+4(SB)/4, $0x3ba38d2c
-DATA vec_3ba38d2c<>+8(SB)/4, $0x3ba38d2c
-DATA vec_3ba38d2c<>+12(SB)/4, $0x3ba38d2c
-DATA vec_3ba38d2c<>+16(SB)/4, $0x3ba38d2c
-DATA vec_3ba38d2c<>+20(SB)/4, $0x3ba38d2c
-DATA vec_3ba38d2c<>+24(SB)/4, $0x3ba38d2c
-DATA vec_3ba38d2c<>+28(SB)/4, $0x3ba38d2c
-GLOBL vec_3ba38d2c<>(SB), RODATA|NOPTR, $32
-
-DATA vec_bcdb48d9<>+0(SB)/4, $0xbcdb48d9
-DATA vec_bcdb48d9<>+4(SB)/4, $0xbcdb48d9
-DATA vec_bcdb48d9<>+8(SB)/4, $0xbcdb48d9
-DATA vec_bcdb48d9<>+12(SB)/4, $0xbcdb48d9
-DATA vec_bcdb48d9<>+16(SB)/4, $0xbcdb48d9
-DATA vec_bcdb48d9<>+20(SB)/4, $0xbcdb48d9
-DATA vec_bcdb48d9<>+24(SB)/4, $0xbcdb48d9
-DATA vec_bcdb48d9<>+28(SB)/4, $0xbcdb48d9
-GLOBL vec_bcdb48d9<>(SB), RODATA|NOPTR, $32
-
-DATA vec_3de70e22<>+0(SB)/4, $0x3de70e22
-DATA vec_3de70e22<>+4(SB)/4, $0x3de70e22
-DATA vec_3de70e22<>+8(SB)/4, $0x3de70e22
-DATA vec_3de70e22<>+12(SB)/4, $0x3de70e22
-DATA vec_3de70e22<>+16(SB)/4, $0x3de70e22
-DATA vec_3de70e22<>+20(SB)/4, $0x3de70e22
-DATA vec_3de70e22<>+24(SB)/4, $0x3de70e22
-DATA vec_3de70e22<>+28(SB)/4, $0x3de70e22
-GLOBL vec_3de70e22<>(SB), RODATA|NOPTR, $32
-
-DATA vec_bec09380<>+0(SB)/4, $0xbec09380
-DATA vec_bec09380<>+4(SB)/4, $0xbec09380
-DATA vec_bec09380<>+8(SB)/4, $0xbec09380
-DATA vec_bec09380<>+12(SB)/4, $0xbec09380
-DATA vec_bec09380<>+16(SB)/4, $0xbec09380
-DATA vec_bec09380<>+20(SB)/4, $0xbec09380
-DATA vec_bec09380<>+24(SB)/4, $0xbec09380
-DATA vec_bec09380<>+28(SB)/4, $0xbec09380
-GLOBL vec_bec09380<>(SB), RODATA|NOPTR, $32
-
-DATA vec_3e0375d4<>+0(SB)/4, $0x3e0375d4
-DATA vec_3e0375d4<>+4(SB)/4, $0x3e0375d4
-DATA vec_3e0375d4<>+8(SB)/4, $0x3e0375d4
-DATA vec_3e0375d4<>+12(SB)/4, $0x3e0375d4
-DATA vec_3e0375d4<>+16(SB)/4, $0x3e0375d4
-DATA vec_3e0375d4<>+20(SB)/4, $0x3e0375d4
-DATA vec_3e0375d4<>+24(SB)/4, $0x3e0375d4
-DATA vec_3e0375d4<>+28(SB)/4, $0x3e0375d4
-GLOBL vec_3e0375d4<>(SB), RODATA|NOPTR, $32
-
-DATA vec_40800000<>+0(SB)/4, $0x40800000
-DATA vec_40800000<>+4(SB)/4, $0x40800000
-DATA vec_40800000<>+8(SB)/4, $0x40800000
-DATA vec_40800000<>+12(SB)/4, $0x40800000
-DATA vec_40800000<>+16(SB)/4, $0x40800000
-DATA vec_40800000<>+20(SB)/4, $0x40800000
-DATA vec_40800000<>+24(SB)/4, $0x40800000
-DATA vec_40800000<>+28(SB)/4, $0x40800000
-GLOBL vec_40800000<>(SB), RODATA|NOPTR, $32
-
-DATA vec_b7910000<>+0(SB)/4, $0xb7910000
-DATA vec_b7910000<>+4(SB)/4, $0xb7910000
-DATA vec_b7910000<>+8(SB)/4, $0xb7910000
-DATA vec_b7910000<>+12(SB)/4, $0xb7910000
-DATA vec_b7910000<>+16(SB)/4, $0xb7910000
-DATA vec_b7910000<>+20(SB)/4, $0xb7910000
-DATA vec_b7910000<>+24(SB)/4, $0xb7910000
-DATA vec_b7910000<>+28(SB)/4, $0xb7910000
-GLOBL vec_b7910000<>(SB), RODATA|NOPTR, $32
-
-DATA vec_39c8e7d9<>+0(SB)/4, $0x39c8e7d9
-DATA vec_39c8e7d9<>+4(SB)/4, $0x39c8e7d9
-DATA vec_39c8e7d9<>+8(SB)/4, $0x39c8e7d9
-DATA vec_39c8e7d9<>+12(SB)/4, $0x39c8e7d9
-DATA vec_39c8e7d9<>+16(SB)/4, $0x39c8e7d9
-DATA vec_39c8e7d9<>+20(SB)/4, $0x39c8e7d9
-DATA vec_39c8e7d9<>+24(SB)/4, $0x39c8e7d9
-DATA vec_39c8e7d9<>+28(SB)/4, $0x39c8e7d9
-GLOBL vec_39c8e7d9<>(SB), RODATA|NOPTR, $32
-
-DATA vec_bb7e8a1c<>+0(SB)/4, $0xbb7e8a1c
-DATA vec_bb7e8a1c<>+4(SB)/4, $0xbb7e8a1c
-DATA vec_bb7e8a1c<>+8(SB)/4, $0xbb7e8a1c
-DATA vec_bb7e8a1c<>+12(SB)/4, $0xbb7e8a1c
-DATA vec_bb7e8a1c<>+16(SB)/4, $0xbb7e8a1c
-DATA vec_bb7e8a1c<>+20(SB)/4, $0xbb7e8a1c
-DATA vec_bb7e8a1c<>+24(SB)/4, $0xbb7e8a1c
-DATA vec_bb7e8a1c<>+28(SB)/4, $0xbb7e8a1c
-GLOBL vec_bb7e8a1c<>(SB), RODATA|NOPTR, $32
-
-DATA vec_3cc6b1a1<>+0(SB)/4, $0x3cc6b1a1
-DATA vec_3cc6b1a1<>+4(SB)/4, $0x3cc6b1a1
-DATA vec_3cc6b1a1<>+8(SB)/4, $0x3cc6b1a1
-DATA vec_3cc6b1a1<>+12(SB)/4, $0x3cc6b1a1
-DATA vec_3cc6b1a1<>+16(SB)/4, $0x3cc6b1a1
-DATA vec_3cc6b1a1<>+20(SB)/4, $0x3cc6b1a1
-DATA vec_3cc6b1a1<>+24(SB)/4, $0x3cc6b1a1
-DATA vec_3cc6b1a1<>+28(SB)/4, $0x3cc6b1a1
-GLOBL vec_3cc6b1a1<>(SB), RODATA|NOPTR, $32
-
-DATA vec_bddaae5c<>+0(SB)/4, $0xbddaae5c
-DATA vec_bddaae5c<>+4(SB)/4, $0xbddaae5c
-DATA vec_bddaae5c<>+8(SB)/4, $0xbddaae5c
-DATA vec_bddaae5c<>+12(SB)/4, $0xbddaae5c
-DATA vec_bddaae5c<>+16(SB)/4, $0xbddaae5c
-DATA vec_bddaae5c<>+20(SB)/4, $0xbddaae5c
-DATA vec_bddaae5c<>+24(SB)/4, $0xbddaae5c
-DATA vec_bddaae5c<>+28(SB)/4, $0xbddaae5c
-GLOBL vec_bddaae5c<>(SB), RODATA|NOPTR, $32
-
-DATA vec_bf228550<>+0(SB)/4, $0xbf228550
-DATA vec_bf228550<>+4(SB)/4, $0xbf228550
-DATA vec_bf228550<>+8(SB)/4, $0xbf228550
-DATA vec_bf228550<>+12(SB)/4, $0xbf228550
-DATA vec_bf228550<>+16(SB)/4, $0xbf228550
-DATA vec_bf228550<>+20(SB)/4, $0xbf228550
-DATA vec_bf228550<>+24(SB)/4, $0xbf228550
-DATA vec_bf228550<>+28(SB)/4, $0xbf228550
-GLOBL vec_bf228550<>(SB), RODATA|NOPTR, $32
-
-DATA vec_be03ce86<>+0(SB)/4, $0xbe03ce86
-DATA vec_be03ce86<>+4(SB)/4, $0xbe03ce86
-DATA vec_be03ce86<>+8(SB)/4, $0xbe03ce86
-DATA vec_be03ce86<>+12(SB)/4, $0xbe03ce86
-DATA vec_be03ce86<>+16(SB)/4, $0xbe03ce86
-DATA vec_be03ce86<>+20(SB)/4, $0xbe03ce86
-DATA vec_be03ce86<>+24(SB)/4, $0xbe03ce86
-DATA vec_be03ce86<>+28(SB)/4, $0xbe03ce86
-GLOBL vec_be03ce86<>(SB), RODATA|NOPTR, $32
-
-DATA vec_3f6d8000<>+0(SB)/4, $0x3f6d8000
-DATA vec_3f6d8000<>+4(SB)/4, $0x3f6d8000
-DATA vec_3f6d8000<>+8(SB)/4, $0x3f6d8000
-DATA vec_3f6d8000<>+12(SB)/4, $0x3f6d8000
-DATA vec_3f6d8000<>+16(SB)/4, $0x3f6d8000
-DATA vec_3f6d8000<>+20(SB)/4, $0x3f6d8000
-DATA vec_3f6d8000<>+24(SB)/4, $0x3f6d8000
-DATA vec_3f6d8000<>+28(SB)/4, $0x3f6d8000
-GLOBL vec_3f6d8000<>(SB), RODATA|NOPTR, $32
-
-// func expSumAVX2(dst []float32, x []float32, c float32) float32
-// Requires: AVX, AVX2, FMA3, SSE
-TEXT ·expSumAVX2(SB), NOSPLIT, $0-60
-	MOVQ         dst_base+0(FP), AX
-	MOVQ         x_base+24(FP), DX
-	MOVQ         dst_len+8(FP), CX
-	VBROADCASTSS c+48(FP), Y0
-	VXORPS       Y0, Y0, Y0
-	XORQ         BX, BX
-	SUBQ         $0x18, CX
-	JL           after_many
-
-many:
-	VMOVUPS      (DX)(BX*4), Y1
-	VMOVUPS      32(DX)(BX*4), Y3
-	VMOVUPS      64(DX)(BX*4), Y5
-	VBROADCASTSS c+48(FP), Y2
-	VBROADCASTSS c+48(FP), Y4
-	VBROADCASTSS c+48(FP), Y6
-	VSUBPS       Y2, Y1, Y1
-	VSUBPS       Y4, Y3, Y3
-	VSUBPS       Y6, Y5, Y5
-	VMOVUPS      vec_c2f00000<>+0(SB), Y2
-	VMOVUPS      vec_c2f00000<>+0(SB), Y4
-	VMOVUPS      vec_c2f00000<>+0(SB), Y6
-	VMAXPS       Y1, Y2, Y1
-	VMAXPS       Y3, Y4, Y3
-	VMAXPS       Y5, Y6, Y5
-	VMOVUPS      vec_42b40000<>+0(SB), Y2
-	VMOVUPS      vec_42b40000<>+0(SB), Y4
-	VMOVUPS      vec_42b40000<>+0(SB), Y6
-	VMINPS       Y1, Y2, Y1
-	VMINPS       Y3, Y4, Y3
-	VMINPS       Y5, Y6, Y5
-	VMOVUPS      vec_3fb8aa3b<>+0(SB), Y2
-	VMOVUPS      vec_3fb8aa3b<>+0(SB), Y6
-	VMOVUPS      vec_3fb8aa3b<>+0(SB), Y8
-	VFMADD213PS  vec_4b4000fe<>+0(SB), Y1, Y2
-	VFMADD213PS  vec_4b4000fe<>+0(SB), Y3, Y6
-	VFMADD213PS  vec_4b4000fe<>+0(SB), Y5, Y8
-	VSUBPS       vec_4b4000fe<>+0(SB), Y2, Y4
-	VSUBPS       vec_4b4000fe<>+0(SB), Y6, Y7
-	VSUBPS       vec_4b4000fe<>+0(SB), Y8, Y9
-	VFNMADD231PS vec_3f317218<>+0(SB), Y4, Y1
-	VFNMADD231PS vec_3f317218<>+0(SB), Y7, Y3
-	VFNMADD231PS vec_3f317218<>+0(SB), Y9, Y5
-	VFNMADD231PS vec_b102e308<>+0(SB), Y4, Y1
-	VFNMADD231PS vec_b102e308<>+0(SB), Y7, Y3
-	VFNMADD231PS vec_b102e308<>+0(SB), Y9, Y5
-	VMULPS       Y1, Y1, Y4
-	VMULPS       Y3, Y3, Y10
-	VMULPS       Y5, Y5, Y13
-	VMOVUPS      vec_39506967<>+0(SB), Y7
-	VMOVUPS      vec_39506967<>+0(SB), Y11
-	VMOVUPS      vec_39506967<>+0(SB), Y14
-	VFMADD213PS  vec_3ab743ce<>+0(SB), Y1, Y7
-	VFMADD213PS  vec_3ab743ce<>+0(SB), Y3, Y11
-	VFMADD213PS  vec_3ab743ce<>+0(SB), Y5, Y14
-	VMOVUPS      vec_3c088908<>+0(SB), Y9
-	VMOVUPS      vec_3c088908<>+0(SB), Y12
-	VMOVUPS      vec_3c088908<>+0(SB), Y15
-	VFMADD213PS  vec_3d2aa9c1<>+0(SB), Y1, Y9
-	VFMADD213PS  vec_3d2aa9c1<>+0(SB), Y3, Y12
-	VFMADD213PS  vec_3d2aa9c1<>+0(SB), Y5, Y15
-	VFMADD213PS  Y9, Y4, Y7
-	VFMADD213PS  Y12, Y10, Y11
-	VFMADD213PS  Y15, Y13, Y14
-	VMOVUPS      vec_3e2aaaaa<>+0(SB), Y9
-	VMOVUPS      vec_3e2aaaaa<>+0(SB), Y12
-	VMOVUPS      vec_3e2aaaaa<>+0(SB), Y15
-	VFMADD213PS  vec_3f000000<>+0(SB), Y1, Y9
-	VFMADD213PS  vec_3f000000<>+0(SB), Y3, Y12
-	VFMADD213PS  vec_3f000000<>+0(SB), Y5, Y15
-	VFMADD213PS  Y9, Y4, Y7
-	VFMADD213PS  Y12, Y10, Y11
-	VFMADD213PS  Y15, Y13, Y14
-	VFMADD213PS  Y1, Y4, Y7
-	VFMADD213PS  Y3, Y10, Y11
-	VFMADD213PS  Y5, Y13, Y14
-	VADDPS       vec_3f800000<>+0(SB), Y7, Y7
-	VADDPS       vec_3f800000<>+0(SB), Y11, Y11
-	VADDPS       vec_3f800000<>+0(SB), Y14, Y14
-	VPSRLD       $0x01, Y2, Y1
-	VPSRLD       $0x01, Y6, Y3
-	VPSRLD       $0x01, Y8, Y4
-	VPSLLD       $0x17, Y1, Y1
-	VPSLLD       $0x17, Y3, Y3
-	VPSLLD       $0x17, Y4, Y4
-	VPSUBD       vec_ffffffff<>+0(SB), Y2, Y2
-	VPSUBD       vec_ffffffff<>+0(SB), Y6, Y6
-	VPSUBD       vec_ffffffff<>+0(SB), Y8, Y8
-	VPSRLD       $0x01, Y2, Y2
-	VPSRLD       $0x01, Y6, Y6
-	VPSRLD       $0x01, Y8, Y8
-	VPSLLD       $0x17, Y2, Y2
-	VPSLLD       $0x17, Y6, Y6
-	VPSLLD       $0x17, Y8, Y8
-	VMULPS       Y1, Y7, Y7
-	VMULPS       Y3, Y11, Y11
-	VMULPS       Y4, Y14, Y14
-	VMULPS       Y2, Y7, Y7
-	VMULPS       Y6, Y11, Y11
-	VMULPS       Y8, Y14, Y14
-	VMOVUPS      Y7, (AX)(BX*4)
-	VMOVUPS      Y11, 32(AX)(BX*4)
-	VMOVUPS      Y14, 64(AX)(BX*4)
-	VADDPS       Y7, Y0, Y0
-	VADDPS       Y11, Y0, Y0
-	VADDPS       Y14, Y0, Y0
-	ADDQ         $0x18, BX
-	SUBQ         $0x18, CX
-	JGE          many
+	VMOVUPS     (DX)(BX*4), Y0
+	VMOVUPS     32(DX)(BX*4), Y4
+	VMOVUPS     64(DX)(BX*4), Y8
+	VMOVUPS     vec_c07ae148<>+0(SB), Y3
+	VMOVAPS     Y3, Y1
+	VMOVAPS     Y3, Y2
+	VMOVAPS     Y3, Y3
+	VMAXPS      Y0, Y1, Y0
+	VMAXPS      Y4, Y2, Y4
+	VMAXPS      Y8, Y3, Y8
+	VMOVUPS     vec_407ae148<>+0(SB), Y3
+	VMOVAPS     Y3, Y1
+	VMOVAPS     Y3, Y2
+	VMOVAPS     Y3, Y3
+	VMINPS      Y0, Y1, Y0
+	VMINPS      Y4, Y2, Y4
+	VMINPS      Y8, Y3, Y8
+	VMULPS      Y0, Y0, Y1
+	VMULPS      Y4, Y4, Y5
+	VMULPS      Y8, Y8, Y9
+	VMOVUPS     vec_36099471<>+0(SB), Y3
+	VMOVAPS     Y3, Y2
+	VMOVAPS     Y3, Y6
+	VMOVAPS     Y3, Y10
+	VMOVUPS     vec_39955c33<>+0(SB), Y3
+	VFMADD213PS Y3, Y1, Y2
+	VFMADD213PS Y3, Y5, Y6
+	VFMADD213PS Y3, Y9, Y10
+	VMOVUPS     vec_3b76c7c3<>+0(SB), Y3
+	VFMADD213PS Y3, Y1, Y2
+	VFMADD213PS Y3, Y5, Y6
+	VFMADD213PS Y3, Y9, Y10
+	VMOVUPS     vec_3d580ee4<>+0(SB), Y3
+	VFMADD213PS Y3, Y1, Y2
+	VFMADD213PS Y3, Y5, Y6
+	VFMADD213PS Y3, Y9, Y10
+	VMOVUPS     vec_3e42f99c<>+0(SB), Y3
+	VFMADD213PS Y3, Y1, Y2
+	VFMADD213PS Y3, Y5, Y6
+	VFMADD213PS Y3, Y9, Y10
+	VMOVUPS     vec_3f906eba<>+0(SB), Y3
+	VFMADD213PS Y3, Y1, Y2
+	VFMADD213PS Y3, Y5, Y6
+	VFMADD213PS Y3, Y9, Y10
+	VMOVUPS     vec_381fc4c1<>+0(SB), Y11
+	VMOVAPS     Y11, Y3
+	VMOVAPS     Y11, Y7
+	VMOVAPS     Y11, Y11
+	VMOVUPS     vec_3a985fd7<>+0(SB), Y12
+	VFMADD213PS Y12, Y1, Y3
+	VFMADD213PS Y12, Y5, Y7
+	VFMADD213PS Y12, Y9, Y11
+	VMOVUPS     vec_3c75410b<>+0(SB), Y12
+	VFMADD213PS Y12, Y1, Y3
+	VFMADD213PS Y12, Y5, Y7
+	VFMADD213PS Y12, Y9, Y11
+	VMOVUPS     vec_3de9b1ca<>+0(SB), Y12
+	VFMADD213PS Y12, Y1, Y3
+	VFMADD213PS Y12, Y5, Y7
+	VFMADD213PS Y12, Y9, Y11
+	VMOVUPS     vec_3f0087fe<>+0(SB), Y12
+	VFMADD213PS Y12, Y1, Y3
+	VFMADD213PS Y12, Y5, Y7
+	VFMADD213PS Y12, Y9, Y11
+	VMOVUPS     vec_3f800000<>+0(SB), Y12
+	VFMADD213PS Y12, Y1, Y3
+	VFMADD213PS Y12, Y5, Y7
+	VFMADD213PS Y12, Y9, Y11
+	VMULPS      Y0, Y2, Y2
+	VMULPS      Y4, Y6, Y6
+	VMULPS      Y8, Y10, Y10
+	VDIVPS      Y3, Y2, Y2
+	VDIVPS      Y7, Y6, Y6
+	VDIVPS      Y11, Y10, Y10
+	VMOVUPS     Y2, (AX)(BX*4)
+	VMOVUPS     Y6, 32(AX)(BX*4)
+	VMOVUPS     Y10, 64(AX)(BX*4)
+	ADDQ        $0x18, BX
+	SUBQ        $0x18, CX
+	JGE         many
 
 after_many:
 	ADDQ $0x18, CX
@@ -8810,93 +9132,193 @@ after_many:
 	JL   after_one
 
 one:
-	VMOVUPS      (DX)(BX*4), Y1
-	VBROADCASTSS c+48(FP), Y2
-	VSUBPS       Y2, Y1, Y1
-	VMOVUPS      vec_c2f00000<>+0(SB), Y2
-	VMAXPS       Y1, Y2, Y1
-	VMOVUPS      vec_42b40000<>+0(SB), Y2
-	VMINPS       Y1, Y2, Y1
-	VMOVUPS      vec_3fb8aa3b<>+0(SB), Y2
-	VFMADD213PS  vec_4b4000fe<>+0(SB), Y1, Y2
-	VSUBPS       vec_4b4000fe<>+0(SB), Y2, Y3
-	VFNMADD231PS vec_3f317218<>+0(SB), Y3, Y1
-	VFNMADD231PS vec_b102e308<>+0(SB), Y3, Y1
-	VMULPS       Y1, Y1, Y3
-	VMOVUPS      vec_39506967<>+0(SB), Y4
-	VFMADD213PS  vec_3ab743ce<>+0(SB), Y1, Y4
-	VMOVUPS      vec_3c088908<>+0(SB), Y5
-	VFMADD213PS  vec_3d2aa9c1<>+0(SB), Y1, Y5
-	VFMADD213PS  Y5, Y3, Y4
-	VMOVUPS      vec_3e2aaaaa<>+0(SB), Y5
-	VFMADD213PS  vec_3f000000<>+0(SB), Y1, Y5
-	VFMADD213PS  Y5, Y3, Y4
-	VFMADD213PS  Y1, Y3, Y4
-	VADDPS       vec_3f800000<>+0(SB), Y4, Y4
-	VPSRLD       $0x01, Y2, Y1
-	VPSLLD       $0x17, Y1, Y1
-	VPSUBD       vec_ffffffff<>+0(SB), Y2, Y2
-	VPSRLD       $0x01, Y2, Y2
-	VPSLLD       $0x17, Y2, Y2
-	VMULPS       Y1, Y4, Y4
-	VMULPS       Y2, Y4, Y4
-	VMOVUPS      Y4, (AX)(BX*4)
-	VADDPS       Y4, Y0, Y0
-	ADDQ         $0x08, BX
-	SUBQ         $0x08, CX
-	JGE          one
+	VMOVUPS     (DX)(BX*4), Y0
+	VMOVUPS     vec_c07ae148<>+0(SB), Y1
+	VMAXPS      Y0, Y1, Y0
+	VMOVUPS     vec_407ae148<>+0(SB), Y1
+	VMINPS      Y0, Y1, Y0
+	VMULPS      Y0, Y0, Y1
+	VMOVUPS     vec_36099471<>+0(SB), Y2
+	VFMADD213PS vec_39955c33<>+0(SB), Y1, Y2
+	VFMADD213PS vec_3b76c7c3<>+0(SB), Y1, Y2
+	VFMADD213PS vec_3d580ee4<>+0(SB), Y1, Y2
+	VFMADD213PS vec_3e42f99c<>+0(SB), Y1, Y2
+	VFMADD213PS vec_3f906eba<>+0(SB), Y1, Y2
+	VMOVUPS     vec_381fc4c1<>+0(SB), Y3
+	VFMADD213PS vec_3a985fd7<>+0(SB), Y1, Y3
+	VFMADD213PS vec_3c75410b<>+0(SB), Y1, Y3
+	VFMADD213PS vec_3de9b1ca<>+0(SB), Y1, Y3
+	VFMADD213PS vec_3f0087fe<>+0(SB), Y1, Y3
+	VFMADD213PS vec_3f800000<>+0(SB), Y1, Y3
+	VMULPS      Y0, Y2, Y2
+	VDIVPS      Y3, Y2, Y2
+	VMOVUPS     Y2, (AX)(BX*4)
+	ADDQ        $0x08, BX
+	SUBQ        $0x08, CX
+	JGE         one
 
 after_one:
-	ADDQ         $0x08, CX
-	TESTQ        CX, CX
-	JZ           done
-	LEAQ         masks<>+32(SB), SI
-	NEGQ         CX
-	VMOVUPS      (SI)(CX*4), Y1
-	VMASKMOVPS   (DX)(BX*4), Y1, Y2
-	VBROADCASTSS c+48(FP), Y3
-	VSUBPS       Y3, Y2, Y2
-	VMOVUPS      vec_c2f00000<>+0(SB), Y3
-	VMAXPS       Y2, Y3, Y2
-	VMOVUPS      vec_42b40000<>+0(SB), Y3
-	VMINPS       Y2, Y3, Y2
-	VMOVUPS      vec_3fb8aa3b<>+0(SB), Y3
-	VFMADD213PS  vec_4b4000fe<>+0(SB), Y2, Y3
-	VSUBPS       vec_4b4000fe<>+0(SB), Y3, Y4
-	VFNMADD231PS vec_3f317218<>+0(SB), Y4, Y2
-	VFNMADD231PS vec_b102e308<>+0(SB), Y4, Y2
-	VMULPS       Y2, Y2, Y4
-	VMOVUPS      vec_39506967<>+0(SB), Y5
-	VFMADD213PS  vec_3ab743ce<>+0(SB), Y2, Y5
-	VMOVUPS      vec_3c088908<>+0(SB), Y6
-	VFMADD213PS  vec_3d2aa9c1<>+0(SB), Y2, Y6
-	VFMADD213PS  Y6, Y4, Y5
-	VMOVUPS      vec_3e2aaaaa<>+0(SB), Y6
-	VFMADD213PS  vec_3f000000<>+0(SB), Y2, Y6
-	VFMADD213PS  Y6, Y4, Y5
-	VFMADD213PS  Y2, Y4, Y5
-	VADDPS       vec_3f800000<>+0(SB), Y5, Y5
-	VPSRLD       $0x01, Y3, Y2
-	VPSLLD       $0x17, Y2, Y2
-	VPSUBD       vec_ffffffff<>+0(SB), Y3, Y3
-	VPSRLD       $0x01, Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y2, Y5, Y5
-	VMULPS       Y3, Y5, Y5
-	VMASKMOVPS   Y5, Y1, (AX)(BX*4)
-	VANDPS       Y1, Y5, Y5
-	VADDPS       Y5, Y0, Y0
+	ADDQ        $0x08, CX
+	TESTQ       CX, CX
+	JZ          done
+	LEAQ        masks<>+32(SB), SI
+	NEGQ        CX
+	VMOVUPS     (SI)(CX*4), Y0
+	VMASKMOVPS  (DX)(BX*4), Y0, Y1
+	VMOVUPS     vec_c07ae148<>+0(SB), Y2
+	VMAXPS      Y1, Y2, Y1
+	VMOVUPS     vec_407ae148<>+0(SB), Y2
+	VMINPS      Y1, Y2, Y1
+	VMULPS      Y1, Y1, Y2
+	VMOVUPS     vec_36099471<>+0(SB), Y3
+	VFMADD213PS vec_39955c33<>+0(SB), Y2, Y3
+	VFMADD213PS vec_3b76c7c3<>+0(SB), Y2, Y3
+	VFMADD213PS vec_3d580ee4<>+0(SB), Y2, Y3
+	VFMADD213PS vec_3e42f99c<>+0(SB), Y2, Y3
+	VFMADD213PS vec_3f906eba<>+0(SB), Y2, Y3
+	VMOVUPS     vec_381fc4c1<>+0(SB), Y4
+	VFMADD213PS vec_3a985fd7<>+0(SB), Y2, Y4
+	VFMADD213PS vec_3c75410b<>+0(SB), Y2, Y4
+	VFMADD213PS vec_3de9b1ca<>+0(SB), Y2, Y4
+	VFMADD213PS vec_3f0087fe<>+0(SB), Y2, Y4
+	VFMADD213PS vec_3f800000<>+0(SB), Y2, Y4
+	VMULPS      Y1, Y3, Y3
+	VDIVPS      Y4, Y3, Y3
+	VMASKMOVPS  Y3, Y0, (AX)(BX*4)
 
 done:
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPS       X1, X0, X0
-	VPERMILPS    $0x0e, X0, X1
-	VADDPS       X1, X0, X0
-	VPERMILPS    $0x01, X0, X1
-	VADDPS       X1, X0, X0
-	MOVSS        X0, ret+56(FP)
 	VZEROUPPER
 	RET
+
+DATA vec_c07ae148<>+0(SB)/4, $0xc07ae148
+DATA vec_c07ae148<>+4(SB)/4, $0xc07ae148
+DATA vec_c07ae148<>+8(SB)/4, $0xc07ae148
+DATA vec_c07ae148<>+12(SB)/4, $0xc07ae148
+DATA vec_c07ae148<>+16(SB)/4, $0xc07ae148
+DATA vec_c07ae148<>+20(SB)/4, $0xc07ae148
+DATA vec_c07ae148<>+24(SB)/4, $0xc07ae148
+DATA vec_c07ae148<>+28(SB)/4, $0xc07ae148
+GLOBL vec_c07ae148<>(SB), RODATA|NOPTR, $32
+
+DATA vec_407ae148<>+0(SB)/4, $0x407ae148
+DATA vec_407ae148<>+4(SB)/4, $0x407ae148
+DATA vec_407ae148<>+8(SB)/4, $0x407ae148
+DATA vec_407ae148<>+12(SB)/4, $0x407ae148
+DATA vec_407ae148<>+16(SB)/4, $0x407ae148
+DATA vec_407ae148<>+20(SB)/4, $0x407ae148
+DATA vec_407ae148<>+24(SB)/4, $0x407ae148
+DATA vec_407ae148<>+28(SB)/4, $0x407ae148
+GLOBL vec_407ae148<>(SB), RODATA|NOPTR, $32
+
+DATA vec_36099471<>+0(SB)/4, $0x36099471
+DATA vec_36099471<>+4(SB)/4, $0x36099471
+DATA vec_36099471<>+8(SB)/4, $0x36099471
+DATA vec_36099471<>+12(SB)/4, $0x36099471
+DATA vec_36099471<>+16(SB)/4, $0x36099471
+DATA vec_36099471<>+20(SB)/4, $0x36099471
+DATA vec_36099471<>+24(SB)/4, $0x36099471
+DATA vec_36099471<>+28(SB)/4, $0x36099471
+GLOBL vec_36099471<>(SB), RODATA|NOPTR, $32
+
+DATA vec_39955c33<>+0(SB)/4, $0x39955c33
+DATA vec_39955c33<>+4(SB)/4, $0x39955c33
+DATA vec_39955c33<>+8(SB)/4, $0x39955c33
+DATA vec_39955c33<>+12(SB)/4, $0x39955c33
+DATA vec_39955c33<>+16(SB)/4, $0x39955c33
+DATA vec_39955c33<>+20(SB)/4, $0x39955c33
+DATA vec_39955c33<>+24(SB)/4, $0x39955c33
+DATA vec_39955c33<>+28(SB)/4, $0x39955c33
+GLOBL vec_39955c33<>(SB), RODATA|NOPTR, $32
+
+DATA vec_3b76c7c3<>+0(SB)/4, $0x3b76c7c3
+DATA vec_3b76c7c3<>+4(SB)/4, $0x3b76c7c3
+DATA vec_3b76c7c3<>+8(SB)/4, $0x3b76c7c3
+DATA vec_3b76c7c3<>+12(SB)/4, $0x3b76c7c3
+DATA vec_3b76c7c3<>+16(SB)/4, $0x3b76c7c3
+DATA vec_3b76c7c3<>+20(SB)/4, $0x3b76c7c3
+DATA vec_3b76c7c3<>+24(SB)/4, $0x3b76c7c3
+DATA vec_3b76c7c3<>+28(SB)/4, $0x3b76c7c3
+GLOBL vec_3b76c7c3<>(SB), RODATA|NOPTR, $32
+
+DATA vec_3d580ee4<>+0(SB)/4, $0x3d580ee4
+DATA vec_3d580ee4<>+4(SB)/4, $0x3d580ee4
+DATA vec_3d580ee4<>+8(SB)/4, $0x3d580ee4
+DATA vec_3d580ee4<>+12(SB)/4, $0x3d580ee4
+DATA vec_3d580ee4<>+16(SB)/4, $0x3d580ee4
+DATA vec_3d580ee4<>+20(SB)/4, $0x3d580ee4
+DATA vec_3d580ee4<>+24(SB)/4, $0x3d580ee4
+DATA vec_3d580ee4<>+28(SB)/4, $0x3d580ee4
+GLOBL vec_3d580ee4<>(SB), RODATA|NOPTR, $32
+
+DATA vec_3e42f99c<>+0(SB)/4, $0x3e42f99c
+DATA vec_3e42f99c<>+4(SB)/4, $0x3e42f99c
+DATA vec_3e42f99c<>+8(SB)/4, $0x3e42f99c
+DATA vec_3e42f99c<>+12(SB)/4, $0x3e42f99c
+DATA vec_3e42f99c<>+16(SB)/4, $0x3e42f99c
+DATA vec_3e42f99c<>+20(SB)/4, $0x3e42f99c
+DATA vec_3e42f99c<>+24(SB)/4, $0x3e42f99c
+DATA vec_3e42f99c<>+28(SB)/4, $0x3e42f99c
+GLOBL vec_3e42f99c<>(SB), RODATA|NOPTR, $32
+
+DATA vec_3f906eba<>+0(SB)/4, $0x3f906eba
+DATA vec_3f906eba<>+4(SB)/4, $0x3f906eba
+DATA vec_3f906eba<>+8(SB)/4, $0x3f906eba
+DATA vec_3f906eba<>+12(SB)/4, $0x3f906eba
+DATA vec_3f906eba<>+16(SB)/4, $0x3f906eba
+DATA vec_3f906eba<>+20(SB)/4, $0x3f906eba
+DATA vec_3f906eba<>+24(SB)/4, $0x3f906eba
+DATA vec_3f906eba<>+28(SB)/4, $0x3f906eba
+GLOBL vec_3f906eba<>(SB), RODATA|NOPTR, $32
+
+DATA vec_381fc4c1<>+0(SB)/4, $0x381fc4c1
+DATA vec_381fc4c1<>+4(SB)/4, $0x381fc4c1
+DATA vec_381fc4c1<>+8(SB)/4, $0x381fc4c1
+DATA vec_381fc4c1<>+12(SB)/4, $0x381fc4c1
+DATA vec_381fc4c1<>+16(SB)/4, $0x381fc4c1
+DATA vec_381fc4c1<>+20(SB)/4, $0x381fc4c1
+DATA vec_381fc4c1<>+24(SB)/4, $0x381fc4c1
+DATA vec_381fc4c1<>+28(SB)/4, $0x381fc4c1
+GLOBL vec_381fc4c1<>(SB), RODATA|NOPTR, $32
+
+DATA vec_3a985fd7<>+0(SB)/4, $0x3a985fd7
+DATA vec_3a985fd7<>+4(SB)/4, $0x3a985fd7
+DATA vec_3a985fd7<>+8(SB)/4, $0x3a985fd7
+DATA vec_3a985fd7<>+12(SB)/4, $0x3a985fd7
+DATA vec_3a985fd7<>+16(SB)/4, $0x3a985fd7
+DATA vec_3a985fd7<>+20(SB)/4, $0x3a985fd7
+DATA vec_3a985fd7<>+24(SB)/4, $0x3a985fd7
+DATA vec_3a985fd7<>+28(SB)/4, $0x3a985fd7
+GLOBL vec_3a985fd7<>(SB), RODATA|NOPTR, $32
+
+DATA vec_3c75410b<>+0(SB)/4, $0x3c75410b
+DATA vec_3c75410b<>+4(SB)/4, $0x3c75410b
+DATA vec_3c75410b<>+8(SB)/4, $0x3c75410b
+DATA vec_3c75410b<>+12(SB)/4, $0x3c75410b
+DATA vec_3c75410b<>+16(SB)/4, $0x3c75410b
+DATA vec_3c75410b<>+20(SB)/4, $0x3c75410b
+DATA vec_3c75410b<>+24(SB)/4, $0x3c75410b
+DATA vec_3c75410b<>+28(SB)/4, $0x3c75410b
+GLOBL vec_3c75410b<>(SB), RODATA|NOPTR, $32
+
+DATA vec_3de9b1ca<>+0(SB)/4, $0x3de9b1ca
+DATA vec_3de9b1ca<>+4(SB)/4, $0x3de9b1ca
+DATA vec_3de9b1ca<>+8(SB)/4, $0x3de9b1ca
+DATA vec_3de9b1ca<>+12(SB)/4, $0x3de9b1ca
+DATA vec_3de9b1ca<>+16(SB)/4, $0x3de9b1ca
+DATA vec_3de9b1ca<>+20(SB)/4, $0x3de9b1ca
+DATA vec_3de9b1ca<>+24(SB)/4, $0x3de9b1ca
+DATA vec_3de9b1ca<>+28(SB)/4, $0x3de9b1ca
+GLOBL vec_3de9b1ca<>(SB), RODATA|NOPTR, $32
+
+DATA vec_3f0087fe<>+0(SB)/4, $0x3f0087fe
+DATA vec_3f0087fe<>+4(SB)/4, $0x3f0087fe
+DATA vec_3f0087fe<>+8(SB)/4, $0x3f0087fe
+DATA vec_3f0087fe<>+12(SB)/4, $0x3f0087fe
+DATA vec_3f0087fe<>+16(SB)/4, $0x3f0087fe
+DATA vec_3f0087fe<>+20(SB)/4, $0x3f0087fe
+DATA vec_3f0087fe<>+24(SB)/4, $0x3f0087fe
+DATA vec_3f0087fe<>+28(SB)/4, $0x3f0087fe
+GLOBL vec_3f0087fe<>(SB), RODATA|NOPTR, $32
 
 // func sumAVX2(x []float32) float32
 // Requires: AVX, SSE
@@ -9493,6 +9915,16 @@ loop:
 	JNZ         loop
 	VZEROUPPER
 	RET
+
+DATA vec_3f000000<>+0(SB)/4, $0x3f000000
+DATA vec_3f000000<>+4(SB)/4, $0x3f000000
+DATA vec_3f000000<>+8(SB)/4, $0x3f000000
+DATA vec_3f000000<>+12(SB)/4, $0x3f000000
+DATA vec_3f000000<>+16(SB)/4, $0x3f000000
+DATA vec_3f000000<>+20(SB)/4, $0x3f000000
+DATA vec_3f000000<>+24(SB)/4, $0x3f000000
+DATA vec_3f000000<>+28(SB)/4, $0x3f000000
+GLOBL vec_3f000000<>(SB), RODATA|NOPTR, $32
 
 // func readLoopAVX2(x []byte)
 // Requires: AVX

@@ -35,7 +35,13 @@
 // generator: an exp is one chain of dependent instructions, and the supposition was that the
 // processor's schedulers hold too few of them to find the next vector's. Alternating runs of the two
 // orders gave 1.25 times the speed for exp, 1.1 to 1.2 for the others (256 KiB); the reason itself
-// was not examined with counters.
+// was not examined with counters. A constant that the vectors of a block share is in a register: an
+// exp reads nine constants, and two loads a cycle then bind before the multiplications do (26 GB/s
+// became 33).
+//
+// exp, exp − c with sum, and silu have a shorter body for blocks whose inputs are all in the range
+// where one factor 2ⁿ is enough; the bits of an element do not depend on the body. Others (among them
+// −∞, what masks leave) take the long way, one vector after the other.
 //
 // A product of at most 32 rows reads packed B where it lies, each panel once from memory; while the
 // groups of rows pass over one block of 256 terms, the next is prefetched. Larger products copy A
@@ -61,7 +67,11 @@
 //	GemmPacked 4096×4096 bf16, f16, 1 to 4 rows   0.69–1.0; 8 and 16 rows 0.61–0.74 (one run)
 //	Sum, SumSquares, Max, Dot                     0.83–1.0 of reading from the second-level cache on
 //	Binary add, Scale                             0.92–1.0 of reading; add from memory 0.59–0.92
-//	Exp, ExpSum from memory                       0.67–0.72, 0.82–0.84 of reading
-//	Sigmoid, Silu, Tanh, Erf from memory          0.57–0.59, 0.51–0.56, 0.62–0.72, 0.44–0.50 of reading
-//	Exp, ExpSum, Sigmoid, Silu, Tanh, Erf         22, 19, 15, 13, 12, 10 GB/s at 256 KiB, 0.1–0.2 of reading
+//	Exp, ExpSum from memory                       0.54–1.3, 0.77–1.5 of reading: as much as a copy gets
+//	Sigmoid, Silu, Tanh, Erf from memory          0.77–0.97, 0.64–0.83, 0.56–0.95, 0.69–1.0 of reading
+//	Exp, ExpSum, Sigmoid, Silu, Tanh, Erf         33, 29, 25, 24, 21, 26 GB/s at 256 KiB, 0.2–0.33 of reading
+//
+// The last line was 22, 20, 16, 13, 12, 10 before: with a longer polynomial, two factors 2ⁿ always,
+// tanh and erf of two branches that are both computed. It is bound by the multiplications, nine to
+// thirteen for eight elements at two a cycle, and by the division.
 package kernel

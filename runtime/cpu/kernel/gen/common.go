@@ -18,7 +18,7 @@ const lanes = 8
 // Immediates of VCMPPS and VROUNDPS.
 const (
 	cmpEqual     = U8(0x00)
-	cmpGreater   = U8(0x1e) // false on NaN
+	cmpLess      = U8(0x11) // false on NaN
 	cmpUnordered = U8(0x03)
 	cmpNotEqual  = U8(0x04) // true on NaN
 	roundDown    = U8(0x09)

@@ -58,43 +58,38 @@ func functions() []mapSpec {
 			g.VXORPS(zero, zero, zero)
 			return func(x reg.VecVirtual) reg.VecVirtual { return g.sign(x, zero) }
 		}),
-		constants("exp", 3, func(g *gen) func(reg.VecVirtual) reg.VecVirtual {
-			e := g.newExp()
-			return func(x reg.VecVirtual) reg.VecVirtual { return e.exp(x) }
-		}),
-		constants("sigmoid", 2, func(g *gen) func(reg.VecVirtual) reg.VecVirtual {
-			e := g.newExp()
-			return func(x reg.VecVirtual) reg.VecVirtual { return e.sigmoid(x, false) }
-		}),
-		constants("silu", 2, func(g *gen) func(reg.VecVirtual) reg.VecVirtual {
-			e := g.newExp()
-			return func(x reg.VecVirtual) reg.VecVirtual { return e.sigmoid(x, true) }
-		}),
-		constants("tanh", 2, func(g *gen) func(reg.VecVirtual) reg.VecVirtual {
-			e := g.newExp()
-			return e.tanh
-		}),
-		constants("erf", 2, func(g *gen) func(reg.VecVirtual) reg.VecVirtual {
-			e := g.newExp()
-			return e.erf
-		}),
 		{
-			name: "expSumAVX2", args: []string{"x"}, scalars: []string{"c"}, unroll: 3, sum: true,
+			name: "expAVX2", args: []string{"x"}, unroll: 4,
+			doc:   "expAVX2 sets dst[i] = exp(x[i]).",
+			setup: stateless(func(g *gen, in []reg.VecVirtual) reg.VecVirtual { return expGen{g}.exp(in[0]) }),
+			quick: func(g *gen, _ []reg.VecVirtual) quickBody { return expGen{g}.quickExp(nil) },
+		},
+		{
+			name: "expSumAVX2", args: []string{"x"}, scalars: []string{"c"}, unroll: 4, sum: true,
 			doc: "expSumAVX2 sets dst[i] = exp(x[i] − c) and returns the sum.",
-			setup: func(g *gen, _ []reg.VecVirtual) func([]reg.VecVirtual) reg.VecVirtual {
-				e := g.newExp()
-				c, err := g.Param("c").Resolve()
-				if err != nil {
-					panic(err)
-				}
+			setup: func(g *gen, s []reg.VecVirtual) func([]reg.VecVirtual) reg.VecVirtual {
 				return func(in []reg.VecVirtual) reg.VecVirtual {
-					shift := g.YMM() // from the stack each time: the registers are needed for three vectors
-					g.VBROADCASTSS(c.Addr, shift)
-					g.VSUBPS(shift, in[0], in[0])
-					return e.exp(in[0])
+					g.VSUBPS(s[0], in[0], in[0])
+					return expGen{g}.exp(in[0])
 				}
 			},
+			quick: func(g *gen, s []reg.VecVirtual) quickBody {
+				return expGen{g}.quickExp(func(x reg.VecVirtual) { g.VSUBPS(s[0], x, x) })
+			},
 		},
+		simple("sigmoid", 4, func(g *gen, x reg.VecVirtual) reg.VecVirtual { return expGen{g}.sigmoid(x) }),
+		{
+			name: "siluAVX2", args: []string{"x"}, unroll: 4, crowded: true,
+			doc:   "siluAVX2 sets dst[i] = x[i]·sigmoid(x[i]).",
+			setup: stateless(func(g *gen, in []reg.VecVirtual) reg.VecVirtual { return expGen{g}.silu(in[0]) }),
+			quick: func(g *gen, _ []reg.VecVirtual) quickBody { return expGen{g}.quickSilu() },
+		},
+		{
+			name: "tanhAVX2", args: []string{"x"}, unroll: 4, crowded: true,
+			doc:   "tanhAVX2 sets dst[i] = tanh(x[i]).",
+			setup: stateless(func(g *gen, in []reg.VecVirtual) reg.VecVirtual { return expGen{g}.tanh(in[0]) }),
+		},
+		simple("erf", 3, func(g *gen, x reg.VecVirtual) reg.VecVirtual { return expGen{g}.erf(x) }),
 	}
 }
 
@@ -120,7 +115,8 @@ func (g *gen) polynomial(x reg.VecVirtual, c ...float32) reg.VecVirtual {
 }
 
 // expGen emits exp and what is made of it. exp(x) = 2ⁿ·p(r), n = round(x/ln 2), r = x − n·ln 2 in
-// two parts (Cody and Waite), p the polynomial of Cephes' expf.
+// two parts (Cody and Waite), p a polynomial of the sixth degree (N. Juffa's minimax coefficients).
+// Horner's rule has the fewest instructions; its latency is hidden by the vectors beside.
 type expGen struct {
 	*gen
 }
@@ -131,6 +127,12 @@ const (
 	expHigh = 90
 )
 
+// expQuick is the magnitude up to which 2ⁿ and 2ⁿ·p are normal floats.
+const expQuick = 86
+
+// siluQuick is the least x for which exp(−x) has a finite 2ⁿ.
+const siluQuick = -87
+
 // limit emits x = op(x, bound) for VMAXPS or VMINPS, where x is the second source, which the
 // instruction returns if x is NaN. The bound is loaded each time: registers are scarcer than loads.
 func (g *gen) limit(op func(...Op), x reg.VecVirtual, bound float32, out reg.VecVirtual) {
@@ -138,42 +140,47 @@ func (g *gen) limit(op func(...Op), x reg.VecVirtual, bound float32, out reg.Vec
 	op(x, b, out)
 }
 
-// Adding magic to a float of magnitude below 2²² leaves its nearest integer plus magicBias in the
-// low bits.
+// Adding round to a float of magnitude below 2²² leaves its nearest integer in the low bits, to which
+// a bias may be added as well: with exponentBias, a shift by 23 makes the float 2ⁿ of them.
 const (
-	magicBias = 254
-	magic     = 3<<22 + magicBias
+	round        = 3 << 22
+	exponentBias = 127
+	powersBias   = 2 * exponentBias
 )
 
-func (g *gen) newExp() expGen {
-	return expGen{g}
+// The coefficients of exp from the sixth power down to the second; the others are 1.
+var expPolynomial = []float32{0x1.694p-10, 0x1.125edcp-7, 0x1.555b5ap-5, 0x1.55545p-3, 0x1.fffff6p-2}
+
+// reduce emits the float whose low bits are n + bias, for n = round(sign·x/ln 2), and turns x into
+// sign·r.
+func (g *gen) reduce(x reg.VecVirtual, sign, bias float32) (t reg.VecVirtual) {
+	t, n := g.YMM(), g.YMM()
+	g.VMOVUPS(g.vec(sign*math.Log2E), t)
+	g.VFMADD213PS(g.vec(round+bias), x, t)
+	g.VSUBPS(g.vec(round+bias), t, n)
+	g.VFNMADD231PS(g.vec(sign*0x1.62e4p-1), n, x)
+	g.VFNMADD231PS(g.vec(sign*0x1.7f7d1cp-20), n, x)
+	return t
 }
 
-// reduce emits p(r) and the float whose low bits are n + magicBias.
-func (g *gen) reduce(x reg.VecVirtual) (p, t reg.VecVirtual) {
-	t, n, r := g.YMM(), g.YMM(), x
-	g.VMOVUPS(g.vec(math.Log2E), t)
-	g.VFMADD213PS(g.vec(magic), x, t)
-	g.VSUBPS(g.vec(magic), t, n)
-	const high = float32(math.Ln2)
-	g.VFNMADD231PS(g.vec(high), n, r)
-	ln2 := math.Ln2 // a variable: constant arithmetic would not round to float64
-	g.VFNMADD231PS(g.vec(float32(ln2-float64(high))), n, r)
-	// The polynomial's terms by pairs (Estrin's scheme): half the latency of Horner's rule.
-	z := g.YMM()
-	g.VMULPS(r, r, z)
-	p = g.polynomial(r, 1.9875691500e-4, 1.3981999507e-3)
-	q := g.polynomial(r, 8.3334519073e-3, 4.1665795894e-2)
-	g.VFMADD213PS(q, z, p)
-	q = g.polynomial(r, 1.6666665459e-1, 5.0000001201e-1)
-	g.VFMADD213PS(q, z, p)
-	g.VFMADD213PS(r, z, p)
-	g.VADDPS(g.vec(1), p, p)
-	return p, t
+// power emits p(sign·r) for the r that reduce has left.
+func (g *gen) power(r reg.VecVirtual, sign float32) reg.VecVirtual {
+	return g.polynomial(r, coefficients(sign, append(expPolynomial, 1, 1))...)
 }
 
-// powers emits the two halves of 2ⁿ, ⌊n/2⌋ and ⌈n/2⌉: each is a normal float though their product
-// may not be.
+// coefficients are those of the polynomial in sign·x.
+func coefficients(sign float32, c []float32) []float32 {
+	out := append([]float32(nil), c...)
+	for i := range out {
+		if (len(out)-1-i)%2 == 1 {
+			out[i] *= sign
+		}
+	}
+	return out
+}
+
+// powers emits the two halves of 2ⁿ, ⌊n/2⌋ and ⌈n/2⌉, of t's bits n + powersBias: each is a normal
+// float though their product may not be.
 func (g *gen) powers(t reg.VecVirtual) (a, b reg.VecVirtual) {
 	a, b = g.YMM(), t
 	g.VPSRLD(Imm(1), t, a)
@@ -184,101 +191,135 @@ func (g *gen) powers(t reg.VecVirtual) (a, b reg.VecVirtual) {
 	return a, b
 }
 
-// exp emits exp(x).
+// exp emits exp(x) for every x.
 func (e expGen) exp(x reg.VecVirtual) reg.VecVirtual {
 	e.limit(e.VMAXPS, x, expLow, x)
 	e.limit(e.VMINPS, x, expHigh, x)
-	p, t := e.reduce(x)
+	t := e.reduce(x, 1, powersBias)
+	p := e.power(x, 1)
 	a, b := e.powers(t)
 	e.VMULPS(a, p, p)
 	e.VMULPS(b, p, p)
 	return p
 }
 
-// small emits exp(x) for −87 < x < 88, where one factor of 2ⁿ is enough.
-func (e expGen) small(x reg.VecVirtual) reg.VecVirtual {
-	p, t := e.reduce(x)
-	e.VPSUBD(e.vecBits(magicBias), t, t)
+// quickExp is exp for |x| ≤ expQuick, where n is added to the exponent of p.
+func (e expGen) quickExp(prepare func(x reg.VecVirtual)) quickBody {
+	return quickBody{
+		prepare: prepare,
+		limit:   math.Float32bits(expQuick),
+		test: func(x reg.VecVirtual) reg.VecVirtual {
+			a := e.YMM()
+			e.VANDPS(e.vecBits(^uint32(signBit)), x, a)
+			return a
+		},
+		body: func(x reg.VecVirtual) reg.VecVirtual {
+			t := e.reduce(x, 1, 0)
+			p := e.power(x, 1)
+			e.VPSLLD(Imm(23), t, t)
+			e.VPADDD(t, p, p)
+			return p
+		},
+	}
+}
+
+// onePlusExp emits scale + exp(−x)·scale, for a scale of 2^−shift, from an x that it overwrites.
+func (e expGen) onePlusExp(x reg.VecVirtual, shift int) reg.VecVirtual {
+	t := e.reduce(x, -1, float32(exponentBias-shift))
+	p := e.power(x, -1)
 	e.VPSLLD(Imm(23), t, t)
-	e.VPADDD(t, p, p)
+	e.VFMADD213PS(e.vec(float32(math.Ldexp(1, -shift))), t, p)
 	return p
 }
 
-// sigmoid emits num/(1+e) with e = exp(−|x|) and num = 1, or e where x < 0, so that neither
-// overflow nor cancellation occurs; times x for silu, with the factors in an order in which no
-// partial product is subnormal.
-func (e expGen) sigmoid(x reg.VecVirtual, silu bool) reg.VecVirtual {
-	y := e.YMM()
-	e.VORPS(e.vecBits(signBit), x, y)
-	e.limit(e.VMAXPS, y, expLow, y)
-	p, t := e.reduce(y)
-	a, b := e.powers(t)
-	e.VMULPS(a, p, p)
-	num := e.load(e.vec(1))
-	if silu {
-		negative, infinite := e.YMM(), e.YMM()
-		e.limit(e.VMAXPS, x, expLow, negative)
-		e.VMULPS(p, negative, negative)
-		e.VMULPS(b, negative, negative)
-		e.VCMPPS(cmpEqual, e.vec(float32(math.Inf(-1))), x, infinite)
-		e.VORPS(infinite, negative, negative) // −∞·0
-		e.VBLENDVPS(x, negative, x, num)
-		e.VMULPS(b, p, p)
-	} else {
-		e.VMULPS(b, p, p)
-		e.VBLENDVPS(x, p, num, num)
-	}
-	e.VADDPS(e.vec(1), p, p)
-	e.VDIVPS(p, num, num)
+// sigmoid emits 1/(1 + exp(−x)), numerator and denominator scaled so that exp(−x) is finite for all
+// x whose result is not 0.
+func (e expGen) sigmoid(x reg.VecVirtual) reg.VecVirtual {
+	const shift = 24
+	e.limit(e.VMAXPS, x, -104, x)
+	e.limit(e.VMINPS, x, 60, x)
+	d := e.onePlusExp(x, shift)
+	num := e.load(e.vec(0x1p-24))
+	e.VDIVPS(d, num, num)
 	return num
 }
 
-// tanh emits, with a = |x|, x + x³·q(x²) below 0.625 (Cephes' tanhf) and 1 − 2/(exp(2a)+1) above.
+// quickSilu is x/(1 + exp(−x)) for x ≥ siluQuick: the bits of smaller x are greater integers.
+func (e expGen) quickSilu() quickBody {
+	return quickBody{
+		limit: math.Float32bits(siluQuick),
+		test:  func(x reg.VecVirtual) reg.VecVirtual { return x },
+		body: func(x reg.VecVirtual) reg.VecVirtual {
+			bounded := e.YMM()
+			e.limit(e.VMINPS, x, 60, bounded)
+			d := e.onePlusExp(bounded, 0)
+			e.VDIVPS(d, x, d)
+			return d
+		},
+	}
+}
+
+// silu emits x·sigmoid(x): below siluQuick x·exp(x), since 1 + exp(x) is 1 there, with the factors in
+// an order in which no partial product is subnormal.
+func (e expGen) silu(x reg.VecVirtual) reg.VecVirtual {
+	low, r, small, infinite := e.YMM(), e.YMM(), e.YMM(), e.YMM()
+	e.limit(e.VMAXPS, x, expLow, low)
+	e.limit(e.VMINPS, low, 0, r)
+	t := e.reduce(r, 1, powersBias)
+	p := e.power(r, 1)
+	a, b := e.powers(t)
+	e.VMULPS(a, p, p)
+	e.VMULPS(p, low, low)
+	e.VMULPS(b, low, low)
+	e.VCMPPS(cmpEqual, e.vec(float32(math.Inf(-1))), x, infinite)
+	e.VORPS(infinite, low, low) // −∞·0
+	e.VCMPPS(cmpLess, e.vec(siluQuick), x, small)
+	limited := e.YMM()
+	e.limit(e.VMAXPS, x, siluQuick, limited)
+	q := e.quickSilu().body(limited)
+	e.VBLENDVPS(small, low, q, q)
+	return q
+}
+
+// tanh emits m/(m + 2) with m = exp(2a) − 1, a = |x|: of 2ⁿ·p(r) − 1 = 2ⁿ·(p(r) − 1) + (2ⁿ − 1)
+// neither part cancels.
 func (e expGen) tanh(x reg.VecVirtual) reg.VecVirtual {
-	square, cube := e.YMM(), e.YMM()
-	e.VMULPS(x, x, square)
-	near := e.polynomial(square, -5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1)
-	e.VMULPS(x, square, cube)
-	e.VFMADD213PS(x, cube, near)
-
-	a, twice := e.YMM(), e.YMM()
-	e.VANDPS(e.vecBits(^uint32(signBit)), x, a)
-	e.VADDPS(a, a, twice)
-	e.limit(e.VMINPS, twice, 20, twice)
-	p := e.small(twice)
-	far := e.load(e.vec(1))
-	e.VADDPS(far, p, p)
-	two := e.load(e.vec(2))
-	e.VDIVPS(p, two, p)
-	e.VSUBPS(p, far, far)
-	return e.join(x, a, near, far, 0.625)
+	r, sign, m, one := e.YMM(), e.YMM(), e.YMM(), e.YMM()
+	e.VANDPS(e.vecBits(^uint32(signBit)), x, r)
+	e.VANDPS(e.vecBits(signBit), x, sign)
+	e.VADDPS(r, r, r)
+	e.limit(e.VMINPS, r, 20, r)
+	t := e.reduce(r, 1, exponentBias)
+	q := e.polynomial(r, expPolynomial...)
+	e.VMULPS(r, q, q)
+	e.VFMADD213PS(r, r, q) // p(r) − 1
+	e.VPSLLD(Imm(23), t, t)
+	e.VSUBPS(e.vec(1), t, m)
+	e.VFMADD231PS(t, q, m)
+	e.VADDPS(e.vec(2), m, one)
+	e.VDIVPS(one, m, m)
+	e.VORPS(sign, m, m)
+	return m
 }
 
-// erf emits a + a·q(a²) below 0.927734375 and 1 − exp(−r(a)) above, with a = |x| (N. Juffa's
-// minimax polynomials).
+// erf emits x·P(x²)/Q(x²), where P and Q have the fifth degree and positive coefficients: the least
+// greatest relative error on |x| ≤ 3.92, where erf rounds to 1, was 2⁻²⁵ before the
+// coefficients were rounded.
 func (e expGen) erf(x reg.VecVirtual) reg.VecVirtual {
-	square, a := e.YMM(), e.YMM()
+	square := e.YMM()
+	e.limit(e.VMAXPS, x, -erfOne, x)
+	e.limit(e.VMINPS, x, erfOne, x)
 	e.VMULPS(x, x, square)
-	near := e.polynomial(square, -5.96761703e-4, 4.99119423e-3, -2.67681349e-2, 1.12819925e-1, -3.76125336e-1, 1.28379166e-1)
-	e.VFMADD213PS(x, x, near)
-
-	e.VANDPS(e.vecBits(^uint32(signBit)), x, a)
-	t := e.YMM()
-	e.limit(e.VMINPS, a, 4, t)
-	r := e.polynomial(t, -1.72853470e-5, 3.83197126e-4, -3.88396438e-3, 2.42546219e-2, -1.06777877e-1, -6.34846687e-1, -1.28717512e-1)
-	e.VFMSUB213PS(t, t, r) // r·t − t
-	p := e.small(r)
-	far := e.load(e.vec(1))
-	e.VSUBPS(p, far, far)
-	return e.join(x, a, near, far, 0.927734375)
+	p := e.polynomial(square, erfP...)
+	q := e.polynomial(square, erfQ...)
+	e.VMULPS(x, p, p)
+	e.VDIVPS(q, p, p)
+	return p
 }
 
-// join emits near where a ≤ limit or a is NaN, far with the sign of x elsewhere.
-func (e expGen) join(x, a, near, far reg.VecVirtual, limit float32) reg.VecVirtual {
-	isFar := e.YMM()
-	e.VANDPS(e.vecBits(signBit), x, x)
-	e.VORPS(x, far, far)
-	e.VCMPPS(cmpGreater, e.vec(limit), a, isFar)
-	e.VBLENDVPS(isFar, far, near, near)
-	return near
-}
+const erfOne = 3.92
+
+var (
+	erfP = []float32{2.0500995e-06, 2.8488188e-04, 3.7655688e-03, 5.2748577e-02, 1.9040531e-01, 1.1283791}
+	erfQ = []float32{3.8091797e-05, 1.1625242e-03, 1.4969121e-02, 1.1410864e-01, 5.0207506e-01, 1}
+)

@@ -47,7 +47,9 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	interleave(file)
+	if err := g.interleave(file); err != nil {
+		return err
+	}
 	if err := pass.Compile.Execute(file); err != nil {
 		return err
 	}

@@ -16,11 +16,24 @@ type mapSpec struct {
 	scalars []string // float32 parameters
 	unroll  int      // vectors at once in the main loop
 	sum     bool     // the function returns the sum of what it stores
+	crowded bool     // no register is left for a constant that the vectors share
 	doc     string
+
+	// quick, if not nil, is a shorter body for vectors whose lanes are all within its limit. Such a
+	// lane's result has the same bits from both bodies.
+	quick func(g *gen, scalars []reg.VecVirtual) quickBody
 
 	// setup loads what stays in registers; it returns the loop's body, which turns the vectors of
 	// the arguments into the result.
 	setup func(g *gen, scalars []reg.VecVirtual) func(in []reg.VecVirtual) reg.VecVirtual
+}
+
+// quickBody is a body for the common inputs.
+type quickBody struct {
+	prepare func(x reg.VecVirtual)                // in place, before the test; may be nil
+	test    func(x reg.VecVirtual) reg.VecVirtual // lanes to compare, as unsigned integers; may be x
+	limit   uint32                                // the greatest lane for which body holds
+	body    func(x reg.VecVirtual) reg.VecVirtual // of the prepared vector
 }
 
 // maps prints all elementwise functions.
@@ -82,41 +95,72 @@ func (g *gen) mapLoop(m mapSpec) {
 
 	at := g.GP64()
 	g.XORQ(at, at)
-	vectors := func(count int, mask reg.VecVirtual) {
-		for u := range count {
+	place := func(p reg.GPVirtual, u int) Mem { return Mem{Base: p, Index: at, Scale: 4, Disp: u * lanes * 4} }
+	vectors := func(first, count int, mask reg.VecVirtual) {
+		for u := first; u < first+count; u++ {
 			g.Comment(vectorMark)
 			in := make([]reg.VecVirtual, len(pointers))
 			for i, p := range pointers {
 				in[i] = g.YMM()
-				from := Mem{Base: p, Index: at, Scale: 4, Disp: u * lanes * 4}
 				if mask != nil {
-					g.VMASKMOVPS(from, mask, in[i])
+					g.VMASKMOVPS(place(p, u), mask, in[i])
 				} else {
-					g.VMOVUPS(from, in[i])
+					g.VMOVUPS(place(p, u), in[i])
 				}
 			}
 			out := body(in)
-			to := Mem{Base: dst, Index: at, Scale: 4, Disp: u * lanes * 4}
 			if mask != nil {
-				g.VMASKMOVPS(out, mask, to)
+				g.VMASKMOVPS(out, mask, place(dst, u))
 				if m.sum {
 					g.VANDPS(mask, out, out)
 				}
 			} else {
-				g.VMOVUPS(out, to)
+				g.VMOVUPS(out, place(dst, u))
 			}
 			if m.sum {
 				g.VADDPS(out, total, total)
 			}
 		}
-		g.Comment(vectorsEnd)
+		g.Comment(vectorsEnd, sharing[!m.crowded])
+	}
+	quick := func(count int) {
+		q := m.quick(g, scalars)
+		most := g.load(g.vecBits(q.limit))
+		xs := make([]reg.VecVirtual, count)
+		for u := range xs {
+			xs[u] = g.YMM()
+			g.VMOVUPS(place(pointers[0], u), xs[u])
+			if q.prepare != nil {
+				q.prepare(xs[u])
+			}
+			g.VPMAXUD(q.test(xs[u]), most, most)
+		}
+		outside := g.GP32()
+		g.VPCMPEQD(g.vecBits(q.limit), most, most)
+		g.VMOVMSKPS(most, outside)
+		g.CMPL(outside, U32(1<<lanes-1))
+		g.JNE(LabelRef("outside"))
+		for u := range xs {
+			g.Comment(vectorMark)
+			out := q.body(xs[u])
+			g.VMOVUPS(out, place(dst, u))
+			if m.sum {
+				g.VADDPS(out, total, total)
+			}
+		}
+		g.Comment(vectorsEnd, sharing[!m.crowded])
+		g.Label("inside")
 	}
 	loop := func(label string, count int) {
 		next := "after_" + label
 		g.SUBQ(Imm(uint64(count*lanes)), n)
 		g.JL(LabelRef(next))
 		g.Label(label)
-		vectors(count, nil)
+		if m.quick != nil && count > 1 {
+			quick(count)
+		} else {
+			vectors(0, count, nil)
+		}
 		g.ADDQ(Imm(uint64(count*lanes)), at)
 		g.SUBQ(Imm(uint64(count*lanes)), n)
 		g.JGE(LabelRef(label))
@@ -131,12 +175,19 @@ func (g *gen) mapLoop(m mapSpec) {
 	g.JZ(LabelRef("done"))
 	mask := g.YMM()
 	g.mask(mask, n)
-	vectors(1, mask)
+	vectors(0, 1, mask)
 	g.Label("done")
 	if m.sum {
 		g.Store(g.addLanes(total), g.ReturnIndex(0))
 	}
 	g.end()
+	if m.quick != nil {
+		g.Label("outside")
+		for u := range m.unroll {
+			vectors(u, 1, nil)
+		}
+		g.JMP(LabelRef("inside"))
+	}
 }
 
 // addLanes adds the lanes of y, which it overwrites.
