@@ -27,6 +27,7 @@ func (s *state) verifyAll(ctx context.Context, cands []candidate) []*Choice {
 	judge := sync.OnceValues(func() (*stability.Judge, error) {
 		return stability.New(s.r.Program, stability.Options{Seed: s.opt.Seed})
 	})
+	s.report("verify", 0, len(cands))
 	for at := 0; at < len(cands) && len(passed) < want && ctx.Err() == nil; at += size {
 		batch := cands[at:min(at+size, len(cands))]
 		results := make([]*Choice, len(batch))
@@ -44,18 +45,16 @@ func (s *state) verifyAll(ctx context.Context, cands []candidate) []*Choice {
 			})
 		}
 		g.Wait() // the functions return no error
-		if ctx.Err() != nil {
-			break
-		}
 		for i := range batch {
-			if results[i] == nil {
+			switch {
+			case results[i] != nil:
+				s.r.Stats.Verified++
+				if len(passed) < want {
+					passed = append(passed, results[i])
+				}
+			case ctx.Err() == nil: // else what is said of it may be the interruption
 				s.r.Stats.Rejected++
 				s.r.Rejections = append(s.r.Rejections, Rejection{Hash: ugraph.Hash(batch[i].graph), Reason: reasons[i]})
-				continue
-			}
-			s.r.Stats.Verified++
-			if len(passed) < want {
-				passed = append(passed, results[i])
 			}
 		}
 		if s.r.Best == s.r.Baseline && len(passed) > 0 && passed[0].PredictedUS < s.r.Baseline.PredictedUS {

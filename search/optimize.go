@@ -258,9 +258,9 @@ func (s *state) search(ctx context.Context) error {
 		}
 		cands, err = s.searchSegments(ctx, sg)
 	case err == nil:
-		var variants []variant
-		if variants, err = s.explore(ctx, dag); err == nil {
-			cands, err = s.schedule(ctx, variants)
+		var x explored
+		if x, err = s.explore(ctx, dag); err == nil {
+			cands, err = s.schedule(ctx, x)
 		}
 	}
 	if err != nil {

@@ -2,13 +2,10 @@ package search
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime"
 	"sort"
 	"strings"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/morgana-ml/morgana/search/algebra"
 	"github.com/morgana-ml/morgana/search/cost"
@@ -19,21 +16,33 @@ import (
 
 // Limits of the stage.
 const (
-	maxVariants = 24 // algebraic forms that are scheduled
-	round       = 4  // variants scheduled at a time, whatever the number of cores
-	finalists   = 3  // variants of which several tilings are taken on
-	perVariant  = 4  // tilings of each
+	maxOperators = 20 // of a program that is explored as a whole
+	maxVariants  = 24 // algebraic forms that are scheduled
+	round        = 4  // variants scheduled at a time, whatever the number of cores
+	finalists    = 3  // variants that are partitioned, and of which several tilings are taken on
+	perVariant   = 4  // tilings of each
 	// slack is how far above the best plan a variant's plan may lie to be taken on: within it the model
 	// cannot be trusted to choose.
 	slack = 1.05
 )
 
-// explore is the algebra stage: the forms of the program that are no less stable, the program first.
-func (s *state) explore(ctx context.Context, dag *expr.DAG) ([]variant, error) {
+// explored is what the algebra says of a program or a window.
+type explored struct {
+	variants []variant // as written first, then by number of operators
+	all      bool      // none was left out
+}
+
+// explore is the algebra stage: the forms of a program that are no less stable, the program first. One that
+// is too large for a closure is left as it is: its windows are explored once it is cut (windows.go).
+func (s *state) explore(ctx context.Context, dag *expr.DAG) (explored, error) {
+	out := explored{variants: []variant{{dag: dag, derivation: "as written"}}}
+	if dag.Operators() > maxOperators {
+		return out, nil
+	}
 	s.report("algebra", 0, 1)
-	res, err := algebra.Explore(ctx, dag, algebra.Options{Workers: s.opt.Jobs})
+	res, err := algebra.Explore(ctx, dag, algebra.Options{Workers: s.jobs()})
 	if err != nil {
-		return nil, err
+		return out, err
 	}
 	st := &s.r.Stats
 	st.States += res.Stats.Values
@@ -44,24 +53,29 @@ func (s *state) explore(ctx context.Context, dag *expr.DAG) ([]variant, error) {
 	}
 	st.Stages = append(st.Stages, StageStats{"algebra", "values, until " + res.Stats.Stop, res.Stats.Values},
 		StageStats{"algebra", "merged by fingerprint", res.Stats.Merged})
-	variants := []variant{{dag: dag, derivation: "as written"}}
 	seen := map[string]bool{expr.Hash(dag): true}
-	unstable := 0
+	unstable, over := 0, 0
 	for i := range res.DAGs {
 		c := &res.DAGs[i]
 		if !c.Stable {
 			unstable++
 			continue
 		}
-		if h := expr.Hash(c.DAG); !seen[h] && len(variants) < maxVariants {
+		h := expr.Hash(c.DAG)
+		switch {
+		case seen[h]:
+		case len(out.variants) == maxVariants:
+			over++
+		default:
 			seen[h] = true
-			variants = append(variants, variant{dag: c.DAG, derivation: strings.Join(c.Derivation, "; ")})
+			out.variants = append(out.variants, variant{dag: c.DAG, derivation: strings.Join(c.Derivation, "; ")})
 		}
 	}
-	st.Pruned += unstable
-	st.Stages = append(st.Stages, StageStats{"algebra", "less stable than the program", unstable})
+	out.all = over == 0 && res.Stats.Stop == algebra.StopFixpoint && res.Stats.DAGs <= len(res.DAGs)
+	st.Pruned += unstable + over
+	st.Stages = append(st.Stages, StageStats{"algebra", "less stable than the program", unstable}, StageStats{"algebra", "beyond the number of variants", over})
 	s.report("algebra", 1, 1)
-	return variants, nil
+	return out, ctx.Err()
 }
 
 // variant is one algebraic form of the program.
@@ -77,52 +91,6 @@ type candidate struct {
 	derivation  string
 }
 
-// planned is a variant with its plan.
-type planned struct {
-	variant
-	plan *partition.Plan
-}
-
-// plans partitions and schedules variants: rounds of a fixed size run on all cores, and what one round
-// finds bounds the next ones, so that the result is the same for any number of jobs.
-func (s *state) plans(ctx context.Context, variants []variant, top int, sum *partition.Stats) ([]planned, error) {
-	var out []planned
-	best := 0.0
-	for at := 0; at < len(variants); at += round {
-		s.report("schedule", at, len(variants))
-		batch := variants[at:min(at+round, len(variants))]
-		found := make([]*partition.Plan, len(batch))
-		var g errgroup.Group
-		g.SetLimit(s.jobs())
-		for i := range batch {
-			g.Go(func() error {
-				plan, err := partition.Best(ctx, batch[i].dag, &s.row, partition.Options{Sizes: s.envs, Top: top, Below: best * slack})
-				var none *partition.ErrNoPlan
-				if errors.As(err, &none) {
-					return nil
-				}
-				found[i] = plan
-				return err
-			})
-		}
-		if err := g.Wait(); err != nil {
-			return nil, err
-		}
-		for i, p := range found {
-			if p == nil {
-				s.r.Stats.Pruned++
-				continue
-			}
-			addStats(sum, p.Stats)
-			if best == 0 || p.US < best {
-				best = p.US
-			}
-			out = append(out, planned{batch[i], p})
-		}
-	}
-	return out, nil
-}
-
 func (s *state) jobs() int {
 	if s.opt.Jobs < 1 {
 		return runtime.GOMAXPROCS(0)
@@ -130,27 +98,16 @@ func (s *state) jobs() int {
 	return s.opt.Jobs
 }
 
-// schedule partitions each variant into kernels and schedules them, then takes several tilings of the
-// best variants, ordered by predicted time.
-func (s *state) schedule(ctx context.Context, variants []variant) ([]candidate, error) {
+// schedule partitions the variants into kernels and schedules them, then takes several tilings of the
+// best ones, ordered by predicted time.
+func (s *state) schedule(ctx context.Context, x explored) ([]candidate, error) {
 	var sum partition.Stats
-	first, err := s.plans(ctx, variants, 1, &sum)
-	if err != nil {
-		return nil, err
-	}
-	sort.SliceStable(first, func(i, j int) bool { return first[i].plan.US < first[j].plan.US })
-	var last []variant
-	for _, p := range first[:min(finalists, len(first))] {
-		if p.plan.US <= slack*first[0].plan.US {
-			last = append(last, p.variant)
-		}
-	}
-	second, err := s.plans(ctx, last, perVariant, &sum)
+	plans, err := s.plans(ctx, x, &sum)
 	if err != nil {
 		return nil, err
 	}
 	var out []candidate
-	for _, p := range second {
+	for _, p := range plans {
 		for _, pick := range p.plan.Picks(perVariant) {
 			g, err := p.plan.Emit(pick)
 			if err != nil {

@@ -331,11 +331,11 @@ func splice(b *ugraph.Builder, g *ugraph.Graph, in []ugraph.ValueID) []ugraph.Va
 func (s *state) searchSegments(ctx context.Context, sg *segmentation) ([]candidate, error) {
 	found := make([][]candidate, len(sg.segments))
 	for i := range sg.segments {
-		variants, err := s.explore(ctx, sg.segments[i].dag)
+		x, err := s.explore(ctx, sg.segments[i].dag)
 		if err != nil {
 			return nil, err
 		}
-		if found[i], err = s.schedule(ctx, variants); err != nil {
+		if found[i], err = s.schedule(ctx, x); err != nil {
 			return nil, err
 		}
 		if len(found[i]) == 0 {

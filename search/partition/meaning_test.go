@@ -96,11 +96,12 @@ func TestMeaning(t *testing.T) {
 				check(p, pick)
 			}
 			for _, groups := range p.Windows() {
-				w, inner, err := p.Window(groups)
+				w, opt, err := p.Window(groups)
 				if err != nil {
 					t.Fatal(err)
 				}
-				sub, err := Best(context.Background(), w, row, Options{Sizes: c.opt.Sizes, Prefix: "w_", Inner: inner, MaxOperators: 2})
+				opt.Prefix, opt.MaxOperators = "w_", 2
+				sub, err := Best(context.Background(), w, row, opt)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -193,11 +193,12 @@ func TestSplice(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, groups := range p.Windows() {
-		w, inner, err := p.Window(groups)
+		w, opt, err := p.Window(groups)
 		if err != nil {
 			t.Fatal(err)
 		}
-		sub, err := Best(context.Background(), w, row, Options{Prefix: "w_", Inner: inner})
+		opt.Prefix = "w_"
+		sub, err := Best(context.Background(), w, row, opt)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -34,8 +34,7 @@ type Plan struct {
 	US     float64 // sum of the groups' times, microseconds
 	Stats  Stats
 
-	prefix string
-	inner  []string
+	opt Options // of the search, with ProgramBytes
 }
 
 // Stats counts what the partitioning did.
@@ -249,37 +248,38 @@ func (p *Plan) convex(i, j int) bool {
 	return true
 }
 
-// Window is the union of groups of the plan as a program, and the names of those of its inputs and outputs
-// that are intermediate tensors of the plan's program (Options.Inner). The groups must have come from the
+// Window is the union of groups of the plan as a program, and the options with which Best plans a rewriting
+// of it in its place: all but Prefix, which has to be one of its own. The groups must have come from the
 // program itself, not from a rewritten window.
-func (p *Plan) Window(groups []int) (*expr.DAG, []string, error) {
+func (p *Plan) Window(groups []int) (*expr.DAG, Options, error) {
+	opt := p.opt
 	var nodes []int
 	for _, g := range groups {
 		if p.Groups[g].Nodes == nil {
-			return nil, nil, fmt.Errorf("group %d is part of a rewritten window", g)
+			return nil, opt, fmt.Errorf("group %d is part of a rewritten window", g)
 		}
 		nodes = append(nodes, p.Groups[g].Nodes...)
 	}
 	slices.Sort(nodes)
-	w, t := newNaming(p.DAG, p.prefix).window(nodes, p.inner)
-	var inner []string
+	w, t := newNaming(p.DAG, p.opt.Prefix).window(nodes, p.opt.Inner)
+	opt.Inner = nil
 	for i, in := range w.Inputs {
 		if t.in[i] {
-			inner = append(inner, in.Name)
+			opt.Inner = append(opt.Inner, in.Name)
 		}
 	}
 	for i, o := range w.Outputs {
 		if t.out[i] {
-			inner = append(inner, o.Name)
+			opt.Inner = append(opt.Inner, o.Name)
 		}
 	}
-	return w, inner, nil
+	return w, opt, nil
 }
 
 // Splice returns the plan with the given groups replaced by the plan of a program that computes the same
 // tensors: one made by Best from a rewriting of Window(groups), with a Prefix of its own.
 func (p *Plan) Splice(groups []int, sub *Plan) (*Plan, error) {
-	q := &Plan{DAG: p.DAG, Stats: p.Stats, prefix: p.prefix, inner: p.inner}
+	q := &Plan{DAG: p.DAG, Stats: p.Stats, opt: p.opt}
 	q.Stats.add(sub.Stats)
 	var pending []Group
 	for i := range p.Groups {

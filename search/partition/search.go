@@ -51,9 +51,8 @@ func (e *ErrNoPlan) Error() string {
 	return fmt.Sprintf("%s: no partition into kernels fits the target", e.Program)
 }
 
-// Best returns the plan of least predicted time. Errors: *ErrNoPlan, that of a cancelled context, and a
-// symbol without a value.
-func Best(ctx context.Context, d *expr.DAG, row *target.Row, opt Options) (*Plan, error) {
+// newSearch is a search with the defaults of the limits, and the options with the bytes of the program.
+func newSearch(ctx context.Context, d *expr.DAG, row *target.Row, opt Options) (*search, error) {
 	if opt.Sizes == nil {
 		opt.Sizes = []ugraph.Env{{}}
 	}
@@ -63,13 +62,86 @@ func Best(ctx context.Context, d *expr.DAG, row *target.Row, opt Options) (*Plan
 	if opt.MaxContractions == 0 {
 		opt.MaxContractions = 4
 	}
-	p := &Plan{DAG: d, prefix: opt.Prefix, inner: opt.Inner}
 	s := &search{ctx: ctx, d: d, row: row, opt: opt, naming: newNaming(d, opt.Prefix), memo: map[cellSet]float64{}, failed: map[cellSet]float64{}}
-	if err := s.measure(); err != nil {
+	return s, s.measure()
+}
+
+// lists are the cells of the whole program, as lists of nodes.
+func (s *search) lists() [][]int {
+	nodes := work(s.d)
+	return cellsOf(s.d, nodes, len(nodes) > condenseFrom, s.opt.MaxOperators)
+}
+
+// Bound is a lower bound for the predicted time of every plan of d, in microseconds: the greater of
+// arithmetic that no form avoids and compulsory bytes, and a launch. It is 0 where there is nothing to do.
+func Bound(d *expr.DAG, row *target.Row, opt Options) (float64, error) {
+	s, err := newSearch(context.Background(), d, row, opt)
+	if err != nil {
+		return 0, err
+	}
+	us := 0.0
+	for cells := s.lists(); len(cells) > 0; {
+		n := min(maxCells, len(cells))
+		s.prepare(cells[:n])
+		us += s.bound(s.all) - s.tax
+		cells = cells[n:]
+	}
+	return us, nil
+}
+
+// Whole returns the plan of d as one group, whose price is a first answer that is quickly had, and what
+// it cost to find, or to see that there is none. Errors are those of Best; *ErrNoPlan also where one group would exceed the limits.
+func Whole(ctx context.Context, d *expr.DAG, row *target.Row, opt Options) (*Plan, Stats, error) {
+	s, err := newSearch(ctx, d, row, opt)
+	if err != nil {
+		return nil, Stats{}, err
+	}
+	none := &ErrNoPlan{d.Name, opt.Below}
+	p := s.plan()
+	cells := s.lists()
+	switch {
+	case len(cells) == 0:
+		return p, Stats{}, nil
+	case len(cells) > maxCells:
+		return nil, Stats{}, none
+	}
+	s.prepare(cells)
+	if !s.within(s.all) || !s.connected(s.all) {
+		return nil, Stats{}, none
+	}
+	g, err := s.schedule(s.nodes(s.all), max(1, opt.Top), opt.Below)
+	if err == nil {
+		err = ctx.Err()
+	}
+	switch {
+	case err != nil:
+		return nil, s.stats, err
+	case len(g.Choices) == 0:
+		s.stats.Refused++
+		return nil, s.stats, none
+	case opt.Below > 0 && g.US() > opt.Below:
+		return nil, s.stats, none
+	}
+	p.Groups, p.US, p.Stats = []Group{g}, g.US(), s.stats
+	return p, s.stats, nil
+}
+
+// plan is one without groups.
+func (s *search) plan() *Plan {
+	opt := s.opt
+	opt.ProgramBytes = s.bytes
+	return &Plan{DAG: s.d, opt: opt}
+}
+
+// Best returns the plan of least predicted time. Errors: *ErrNoPlan, that of a cancelled context, and a
+// symbol without a value.
+func Best(ctx context.Context, d *expr.DAG, row *target.Row, opt Options) (*Plan, error) {
+	s, err := newSearch(ctx, d, row, opt)
+	if err != nil {
 		return nil, err
 	}
-	nodes := work(d)
-	cells := cellsOf(d, nodes, len(nodes) > condenseFrom, opt.MaxOperators)
+	p := s.plan()
+	cells := s.lists()
 	for length := maxCells; len(cells) > 0; {
 		n := min(length, len(cells))
 		groups, err := s.segment(cells[:n])
@@ -507,7 +579,7 @@ func (s *search) groups(from cellSet, f func(to cellSet)) bool {
 	visit = func(at cellSet) {
 		for c := range s.cells {
 			to := at | 1<<c
-			if len(seen) > maxIdeals || at.has(c) || s.cells[c].needs&^at != 0 || seen[to] {
+			if len(seen) > maxIdeals || len(seen)&1023 == 0 && s.ctx.Err() != nil || at.has(c) || s.cells[c].needs&^at != 0 || seen[to] {
 				continue
 			}
 			group := to &^ from

@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -309,7 +310,7 @@ func (s *search) branch(p *point, i int) {
 		}
 		children = append(children, ch)
 	}
-	sort.SliceStable(children, func(x, y int) bool { return children[x].bound < children[y].bound })
+	slices.SortStableFunc(children, func(x, y child) int { return cmp.Compare(x.bound, y.bound) })
 	for _, c := range children {
 		if c.bound > s.limit && !s.opt.exhaustive {
 			s.stats.PrunedBound++
