@@ -6,10 +6,11 @@ import (
 	"testing"
 
 	"github.com/cockroachdb/datadriven"
+	"github.com/morgana-ml/morgana/search/expr"
 )
 
-// forms are the abstract expressions of two texts over x y z v w.
-func forms(t *testing.T, a *abstraction, texts ...string) []polyID {
+// forms are the abstract expressions of texts over x y z v w, and the DAG that names their axes.
+func forms(t *testing.T, a *abstraction, texts ...string) ([]polyID, *expr.DAG) {
 	t.Helper()
 	var names, lines []string
 	for i, s := range texts {
@@ -34,28 +35,32 @@ func forms(t *testing.T, a *abstraction, texts ...string) []polyID {
 	for _, o := range d.Outputs {
 		out = append(out, a.strip(all[o.Node]))
 	}
-	return out
+	return out, d
 }
 
-// Every axiom has a case where it applies and one where it must not.
+// Every axiom has a case where it applies and one where it must not; the files show the normal forms of
+// both sides, which is one where the axiom applies.
 func TestAxioms(t *testing.T) {
 	seen := map[string]map[string]bool{}
 	datadriven.RunTest(t, "testdata/axioms", func(t *testing.T, td *datadriven.TestData) string {
 		lines := strings.Split(strings.TrimSpace(td.Input), "\n")
 		a := newAbstraction()
-		f := forms(t, a, lines...)
+		f, d := forms(t, a, lines...)
 		out := "different"
+		text := fmt.Sprintf("  %s\n  %s\n", a.text(f[0], d), a.text(f[1], d))
 		if f[0] == f[1] {
 			out = "same"
-			// Equal forms are parts of each other.
-			for _, p := range f {
+			text = fmt.Sprintf("  %s\n", a.text(f[0], d))
+			for k := range f { // equal forms are parts of each other
 				b := newAbstraction()
-				g := forms(t, b, lines...)
-				b.target(g[0])
-				if !b.admits(g[1]) {
-					t.Errorf("%v: one form (%d), yet not admitted", lines, p)
+				g, _ := forms(t, b, lines...)
+				b.target(g[k])
+				if !b.admits(g[1-k]) {
+					t.Errorf("%v: one form, yet not admitted", lines)
 				}
 			}
+		} else if a.text(f[0], d) == a.text(f[1], d) {
+			t.Errorf("%v: two forms of one text, %s", lines, a.text(f[0], d))
 		}
 		var name string
 		if td.HasArg("name") {
@@ -65,7 +70,7 @@ func TestAxioms(t *testing.T) {
 			}
 			seen[name][out] = true
 		}
-		return out + "\n"
+		return out + "\n" + text
 	})
 	for _, x := range Axioms {
 		if !seen[x.Name]["same"] || !seen[x.Name]["different"] {
@@ -109,7 +114,7 @@ func TestAdmits(t *testing.T) {
 	}
 	for _, c := range cases {
 		a := newAbstraction()
-		f := forms(t, a, c.target, c.part)
+		f, _ := forms(t, a, c.target, c.part)
 		a.target(f[0])
 		if got := a.admits(f[1]); got != c.want {
 			t.Errorf("%s in %s: %v, want %v", c.part, c.target, got, c.want)
