@@ -22,6 +22,13 @@ type importMirageCmd struct {
 }
 
 func (c *importMirageCmd) Run(a *app) error {
+	info, err := os.Stat(c.Out)
+	folder := c.Out != "" && err == nil && info.IsDir()
+	if c.Out != "" && !folder {
+		if err := checkPlace(c.Out); err != nil {
+			return fmt.Errorf("-o: %w", err)
+		}
+	}
 	f, err := os.Open(c.File)
 	if err != nil {
 		return err
@@ -42,7 +49,7 @@ func (c *importMirageCmd) Run(a *app) error {
 	if c.Index >= 0 {
 		gs, first = gs[c.Index:c.Index+1], c.Index
 	}
-	if info, err := os.Stat(c.Out); c.Out != "" && err == nil && info.IsDir() {
+	if folder {
 		for i, g := range gs {
 			name := filepath.Join(c.Out, fmt.Sprintf("%s_%d.ug", base, first+i))
 			if err := a.writeFile(name, []byte(text.Print(g))); err != nil {

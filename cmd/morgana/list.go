@@ -112,19 +112,3 @@ func (c *fmtCmd) Run(a *app) error {
 	}
 	return nil
 }
-
-// writeFile replaces a file whole: an interrupted write leaves the old one.
-func (a *app) writeFile(name string, data []byte) error {
-	return a.files.change(func() error {
-		tmp := name + ".tmp"
-		if err := os.WriteFile(tmp, data, 0o666); err != nil {
-			os.Remove(tmp)
-			return err
-		}
-		if err := os.Rename(tmp, name); err != nil {
-			os.Remove(tmp)
-			return err
-		}
-		return nil
-	})
-}

@@ -124,6 +124,13 @@ func (c *runCmd) one(a *app, d *cpu.Device, s subject, dims map[string][]int64) 
 	if err != nil {
 		return false, err
 	}
+	for _, o := range g.Outputs {
+		if file := outFiles[o.Name]; file != "" {
+			if err := checkPlace(file); err != nil {
+				return false, fmt.Errorf("--output %s: %w", o.Name, err)
+			}
+		}
+	}
 	given := map[string]*tensor.Tensor{}
 	for name, file := range files {
 		t, err := tensor.Load(file)

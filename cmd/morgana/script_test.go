@@ -92,13 +92,18 @@ func jsonLine(ts *testscript.TestScript, neg bool, keys []string) {
 func writeProgram(ts *testscript.TestScript, neg bool, args []string) {
 	n, err := strconv.Atoi(args[1])
 	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), longProgram(n), 0o666))
+}
+
+// longProgram is a program of n statements.
+func longProgram(n int) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "program long(X: f32[4]) -> (V%d) {\n    V1 = exp(X)\n", n)
 	for i := 2; i <= n; i++ {
 		fmt.Fprintf(&b, "    V%d = V%d * 1.0001\n", i, i-1)
 	}
 	b.WriteString("}\n")
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b.Bytes(), 0o666))
+	return b.Bytes()
 }
 
 func damage(ts *testscript.TestScript, neg bool, args []string) {

@@ -2,7 +2,8 @@ package main
 
 import (
 	"fmt"
-	"text/tabwriter"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/morgana-ml/morgana/search/cost"
 	"github.com/morgana-ml/morgana/search/target"
@@ -37,6 +38,9 @@ func (c *showCmd) Run(a *app) error {
 		if len(ss) != 1 {
 			return fmt.Errorf("--html takes one graph; %s holds %d", c.X, len(ss))
 		}
+		if err := checkPlace(c.HTML); err != nil {
+			return fmt.Errorf("--html: %w", err)
+		}
 		page, err := reportPage(ss[0])
 		if err != nil {
 			return err
@@ -65,16 +69,44 @@ func (c *showCmd) Run(a *app) error {
 			fmt.Fprintf(a.stdout, ", %s = %d", sym.Name, env[sym.Name])
 		}
 		fmt.Fprintln(a.stdout)
-		w := tabwriter.NewWriter(a.stdout, 0, 4, 2, ' ', tabwriter.AlignRight)
-		fmt.Fprintf(w, "// kernel\tµs\tMB\tMFLOP\tblocks\ttrips\ttile KB\t\n")
+		rows := [][]string{{"kernel", "µs", "MB", "MFLOP", "blocks", "trips", "tile KB"}}
 		for _, k := range r.Kernels {
-			fmt.Fprintf(w, "// %s\t%.1f\t%.3f\t%.3f\t%.0f\t%.0f\t%.1f\t\n", k.Name, k.US, k.Bytes/1e6, k.Flops/1e6, k.Blocks, k.Trips, k.TileBytes/1e3)
+			rows = append(rows, []string{k.Name, fmt.Sprintf("%.1f", k.US), fmt.Sprintf("%.3f", k.Bytes/1e6), fmt.Sprintf("%.3f", k.Flops/1e6),
+				fmt.Sprintf("%.0f", k.Blocks), fmt.Sprintf("%.0f", k.Trips), fmt.Sprintf("%.1f", k.TileBytes/1e3)})
 		}
-		fmt.Fprintf(w, "// total\t%.1f\t%.3f\t%.3f\t\t\t\t\n", r.US, r.Bytes/1e6, r.Flops/1e6)
-		if err := w.Flush(); err != nil {
-			return err
+		rows = append(rows, []string{"total", fmt.Sprintf("%.1f", r.US), fmt.Sprintf("%.3f", r.Bytes/1e6), fmt.Sprintf("%.3f", r.Flops/1e6)})
+		for _, line := range tableLines(rows) {
+			fmt.Fprintf(a.stdout, "// %s\n", line)
 		}
 		fmt.Fprintf(a.stdout, "// least bytes (inputs and outputs once): %.3f MB\n", float64(least)/1e6)
 	}
 	return nil
+}
+
+// tableLines sets rows in columns, the first flush left and the others flush right, without blanks at the
+// ends of lines.
+func tableLines(rows [][]string) []string {
+	var widths []int
+	for _, row := range rows {
+		for i, cell := range row {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	lines := make([]string, len(rows))
+	for r, row := range rows {
+		var b strings.Builder
+		for i, cell := range row {
+			pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
+			if i == 0 {
+				b.WriteString(cell + pad)
+			} else {
+				b.WriteString("  " + pad + cell)
+			}
+		}
+		lines[r] = strings.TrimRight(b.String(), " ")
+	}
+	return lines
 }

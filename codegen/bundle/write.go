@@ -162,7 +162,11 @@ func CheckPlace(dir string) error {
 	}
 	tmp, err := os.MkdirTemp(parent, "."+filepath.Base(dir)+".new-*")
 	if err != nil {
-		return err
+		var in *fs.PathError
+		if errors.As(err, &in) {
+			err = in.Err // of the folder that is missing, not of the one that was tried
+		}
+		return fmt.Errorf("a folder cannot be made in %s: %w", parent, err)
 	}
 	return os.Remove(tmp)
 }

@@ -211,3 +211,34 @@ func TestOpenErrors(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// CheckPlace refuses what Write would refuse, and leaves nothing behind.
+func TestCheckPlace(t *testing.T) {
+	dir := t.TempDir()
+	mine := filepath.Join(dir, "mine")
+	if err := os.Mkdir(mine, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(mine, "data")
+	if err := os.WriteFile(file, []byte("x"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		place string
+		ok    bool
+	}{
+		{filepath.Join(dir, "new"), true},
+		{filepath.Join(dir, "deep", "er", "new"), true},
+		{mine, false},
+		{file, false},
+		{filepath.Join(file, "below"), false},
+	} {
+		if err := CheckPlace(c.place); (err == nil) != c.ok {
+			t.Errorf("%s: %v", c.place, err)
+		}
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 1 {
+		t.Errorf("left behind: %v %v", entries, err)
+	}
+}
