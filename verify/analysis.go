@@ -28,7 +28,10 @@ type analysis struct {
 	block int              // the input whose degrees are counted, maxima with it; −1: none
 	dir   field.Key        // of the directions of derivatives
 	over  bool
-	most  int // more exponents than these make the bound void: the evaluation stops; 0: no limit
+	lower *exponents     // the exponents one level lower: how inner exponentials depend on each other; nil: none
+	inner map[uint64]int // residue of an inner exponent → its number in lower
+	basis map[int]int32  // number of a basis exponent of lower → its entry of the tape
+	most  int            // more exponents than these make the bound void: the evaluation stops; 0: no limit
 
 	hashed map[uint64]bool // what was hashed: opaque values, arguments of maxima
 }
@@ -36,7 +39,7 @@ type analysis struct {
 func newAnalysis(s *field.Space, comp, block int, derivatives bool) *analysis {
 	a := &analysis{fieldAlgebra: fieldAlgebra{s}, comp: comp, block: block, seen: map[uint64]bool{}, hashed: map[uint64]bool{}, fresh: map[uint64]int32{}}
 	if derivatives {
-		a.tape = &tape{}
+		a.tape, a.inner, a.basis = &tape{}, map[uint64]int{}, map[int]int32{}
 	}
 	return a
 }
@@ -83,8 +86,19 @@ func capped(n int32) int32 { return min(n, maxDegree) }
 
 func (a *analysis) constant(v field.Value) dual { return dual{v: v} }
 
-func (a *analysis) lit(n ugraph.Number) dual { return a.constant(a.fieldAlgebra.lit(n)) }
-func (a *analysis) integer(n int64) dual     { return a.constant(a.s.Int(n)) }
+func (a *analysis) lit(n ugraph.Number) dual {
+	v := a.fieldAlgebra.lit(n)
+	r := n.Rat()
+	switch {
+	case n.IsInf() != 0 || !a.s.Symbol(r):
+		return a.constant(v)
+	case r.Sign() < 0:
+		return a.negate(a.lit(n.Neg()))
+	}
+	return a.variable(v, a.s.Key(v), leafOther)
+}
+
+func (a *analysis) integer(n int64) dual { return a.constant(a.s.Int(n)) }
 
 // variable is a value that is a variable of its own: an input, an opaque value, a maximum.
 func (a *analysis) variable(v field.Value, key uint64, kind int32) dual {
@@ -242,8 +256,8 @@ func (a *analysis) weigh(w, x dual) dual {
 	return a.mul(w, a.plain(x))
 }
 
-// exp records its argument; in the component of exponents an exponential is a constant, because it
-// depends on the draws of the components below.
+// exp records its argument; in the component of exponents an exponential depends on the draws of the
+// components below and on ω alone.
 func (a *analysis) exp(x dual) dual {
 	v := a.s.Exp(x.v)
 	if v.IsTag() {
@@ -266,8 +280,46 @@ func (a *analysis) exp(x dual) dual {
 			a.args = append(a.args, x)
 		}
 	}
-	return dual{v: v, nz: 1}
+	return dual{v: v, nz: 1, d: a.innerDerivative(x.v, v)}
 }
+
+// innerDerivative is the derivative of v = exp x in the component of exponents. The exponents x of the
+// level below are Σ c_k t_k + c_0 in a basis whose ω^(t_k/Δ) are independent and uniform, and ω
+// itself beside them: so v = Π ω^(c_k·t_k)·ω^(c_0) has the logarithmic derivative Σ c_k dλ_k + c_0 dλ_0.
+func (a *analysis) innerDerivative(x, v field.Value) int32 {
+	if a.lower == nil || a.tape == nil || x.Mask>>(a.comp-1)&1 == 0 || v.Mask>>a.comp&1 == 0 {
+		return 0
+	}
+	i, ok := a.inner[x.C[a.comp-1]]
+	if !ok {
+		i = len(a.inner)
+		a.inner[x.C[a.comp-1]] = i
+	}
+	if i >= len(a.lower.expr) {
+		a.over = true
+		return 0
+	}
+	var vars []int32
+	for _, c := range a.lower.expr[i] {
+		d, ok := a.basis[c.basis]
+		if !ok {
+			d = a.entry(leaf{key: innerDomain ^ uint64(c.basis+1), kind: leafInner})
+			a.basis[c.basis] = d
+		}
+		vars = append(vars, d)
+	}
+	r := a.entry(leaf{kind: notLeaf})
+	if r == 0 {
+		return 0
+	}
+	p := a.s.Prime(a.comp)
+	for k, c := range a.lower.expr[i] {
+		a.tape.term(p.Mul(v.C[a.comp], fraction(p, c.num, c.den)), vars[k])
+	}
+	return r
+}
+
+const innerDomain = 0x696e6e6572206578
 
 func (a *analysis) log(x dual) dual {
 	v := a.s.Log(x.v)

@@ -17,6 +17,7 @@ type bound struct {
 	rank   int
 	c      float64 // the C of 3.2
 	block  int     // the input in which all arguments are affine, −1: none
+	curved int     // exponents of a basis that do not depend on that input, or all
 	hashed int
 	roots  int
 }
@@ -46,17 +47,17 @@ const analysisTest = 1 << 20
 
 // runAnalysis evaluates both graphs over duals: exponents are those of component comp, degrees those in
 // one input (block), derivatives are taped on demand.
-func (c *check) runAnalysis(in *instance, st setting, comp, block, point int, derivatives bool) (*analysis, *pairOf[dual], error) {
+func (c *check) runAnalysis(in *instance, st setting, comp, block, point int, derivatives bool, lower *exponents) (*analysis, *pairOf[dual], error) {
 	for try := 0; ; try++ {
 		key := c.key.Derive(analysisTest+uint64(point), uint64(try))
 		sp := field.NewSpace(field.PoolChain(point, st.comps), st.comps, key, st.model, st.roots)
-		sp.OrderLevels = max(1, st.levels)
+		sp.OrderLevels, sp.Symbols = max(1, st.levels), st.symbols
 		sp.Unconditioned = st.roots == field.AlgebraicRoots
 		a := newAnalysis(sp, comp, block, derivatives)
 		if derivatives {
 			a.most = maxExponents
 		}
-		a.dir = key.Label("directions")
+		a.dir, a.lower = key.Label("directions"), lower
 		p, err := evaluateBoth[dual](c, a, in, st, dualSource{a, &fieldSource{s: sp}})
 		var re *field.Redraw
 		if errors.As(err, &re) && try < maxRedraws {
@@ -74,27 +75,27 @@ func (c *check) runAnalysis(in *instance, st setting, comp, block, point int, de
 func (c *check) bound(in *instance, st setting) (*bound, error) {
 	b := &bound{block: -1, cells: 1, c: 1}
 	top := max(0, st.comps-2)
-	a, p, err := c.runAnalysis(in, st, top, -1, 0, st.comps > 1)
+	a, p, err := c.runAnalysis(in, st, 0, -1, 0, st.comps > 1, nil)
 	if err != nil {
 		return nil, err
 	}
 	dx, dz := c.degrees(p)
 	logq := field.PoolChain(0, st.comps).LogQ()
 	total := math.Exp2(math.Log2(float64(dx)+1) - logq)
-	if st.comps > 1 {
-		for comp := top; comp >= 0; comp-- {
-			one := a
-			if comp != top {
-				if one, _, err = c.runAnalysis(in, st, comp, -1, 0, true); err != nil {
-					return nil, err
-				}
-			}
-			e, err := c.structured(in, st, one, dz, logq, b, comp == top)
-			if err != nil {
+	var lower *exponents
+	for comp := 0; comp <= top && st.comps > 1; comp++ {
+		one := a
+		if comp > 0 {
+			if one, _, err = c.runAnalysis(in, st, comp, -1, 0, true, lower); err != nil {
 				return nil, err
 			}
-			total += e
 		}
+		e, rel, err := c.structured(in, st, one, dz, logq, b, comp == top)
+		if err != nil {
+			return nil, err
+		}
+		total += e
+		lower = rel
 	}
 	b.log2 = math.Log2(total)
 	b.hashed = len(a.hashed)
@@ -143,62 +144,42 @@ func (c *check) degrees(p *pairOf[dual]) (dx, dz int64) {
 	return dx, dz
 }
 
-// structured is bound 3.2 for the exponents in one component, of which one is an analysis.
-func (c *check) structured(in *instance, st setting, one *analysis, dz int64, logq float64, b *bound, report bool) (float64, error) {
-	m, comp := len(one.args), one.comp
+// structured is bound 3.2 for the exponents in one component, of which one is an analysis, and how
+// they depend on each other. A basis of the inner exponentials (those of the level below) joins the
+// variables: they are uniform on half of the field's units, which doubles densities per variable.
+func (c *check) structured(in *instance, st setting, one *analysis, dz int64, logq float64, b *bound, report bool) (float64, *exponents, error) {
+	m, comp, lower := len(one.args), one.comp, one.lower
 	if m == 0 {
-		return 0, nil
+		return 0, &exponents{c: 1}, nil
 	}
-	two, _, err := c.runAnalysis(in, st, comp, -1, len(poolSpread), true)
+	two, _, err := c.runAnalysis(in, st, comp, -1, len(poolSpread), true, lower)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	if len(two.args) != m {
-		return 0, &errUndecided{"the exponentials differ from draw to draw"}
+		return 0, nil, &errUndecided{"the exponentials differ from draw to draw"}
 	}
 	rel, err := relations(one, two)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
-	delta := int32(1)
-	for _, i := range rel.basis {
-		delta = max(delta, one.args[i].nx+one.args[i].dx)
-	}
-	r := float64(len(rel.basis))
-	block := -1
-	for i := range c.a.Inputs {
-		if !c.a.Value(c.a.Inputs[i].Value).DType.IsFloat() {
-			continue
-		}
-		if rank, err := rankOf(one, int32(i)); err != nil {
-			return 0, err
-		} else if rank != len(rel.basis) {
-			continue
-		}
-		u, _, err := c.runAnalysis(in, st, comp, i, 0, false)
-		if err != nil {
-			return 0, err
-		}
-		affine := len(u.args) == m
-		for _, x := range u.args {
-			affine = affine && x.du == 0 && x.nu <= 1
-		}
-		if affine {
-			block = i
-			break
-		}
+	dens, err := c.density(in, st, one, two, rel)
+	if err != nil {
+		return 0, nil, err
 	}
 	if report {
-		b.terms, b.rank, b.c, b.block = m, len(rel.basis), rel.c, block
+		b.terms, b.rank, b.c, b.block, b.curved = m, len(rel.basis), rel.c, dens.block, dens.curved
 	}
 	norm := (rel.c + rel.constant) * float64(max(1, dz))
 	if math.Log2(norm) > logq-1 {
-		return 0, &errUndecided{"the error bound is void: the exponents' relations have too large coefficients"}
+		return 0, nil, &errUndecided{"the error bound is void: the exponents' relations have too large coefficients"}
 	}
-	if block >= 0 {
-		return math.Exp2(math.Log2(2*norm)-logq) + r*float64(delta)*math.Exp2(-logq), nil
+	below := 0.0
+	if lower != nil {
+		below = lower.kappa
 	}
-	return math.Exp2(math.Log2(2*norm)+r*math.Log2(float64(delta))-logq) + 2*r*float64(delta)*math.Exp2(-logq), nil
+	rel.kappa = below + dens.kappa
+	return math.Exp2(math.Log2(2*norm)+rel.kappa-logq) + math.Exp2(below+dens.eps-logq), rel, nil
 }
 
 // maxExponents bounds the exponentials of an instance.
@@ -210,8 +191,16 @@ var poolSpread = [3]struct{}{}
 // relation of exponents: rank, basis and coefficients.
 type exponents struct {
 	basis    []int
-	c        float64 // Δ·max Σ|c_ik|
-	constant float64 // largest |constant|·denominator in the relations
+	c        float64         // Δ·max Σ|c_ik|
+	constant float64         // largest |constant|·denominator in the relations
+	kappa    float64         // log2 of the density of the basis' exponentials, those of lower levels included
+	expr     [][]coefficient // per exponent: its expression in the basis
+}
+
+// coefficient is num/den times a basis exponent, by its number; times 1 where basis is −1.
+type coefficient struct {
+	basis    int
+	num, den int64
 }
 
 // everyVariable takes the derivatives by all variables.
@@ -228,19 +217,6 @@ func (a *analysis) jacobian(isVariable func(kind int32) bool) ([][]uint64, error
 		return nil, &errTooLarge{}
 	}
 	return rows, nil
-}
-
-// rankOf is the rank of the Jacobian by the entries of one input and the maxima.
-func rankOf(a *analysis, input int32) (int, error) {
-	rows, err := a.jacobian(func(kind int32) bool { return kind == input || kind == leafMax })
-	if err != nil {
-		return 0, err
-	}
-	e := &eliminator{p: a.s.Prime(a.comp), from: rows}
-	for i := range rows {
-		e.reduce(i)
-	}
-	return len(e.basis), nil
 }
 
 // eliminator keeps a basis of derivative vectors in echelon form, each with its expression in the
@@ -291,6 +267,53 @@ func (e *eliminator) reduce(i int) []uint64 {
 	return expr[:len(e.basis)]
 }
 
+// errLongConstant asks for the reading in which literals are variables.
+var errLongConstant = &errUndecided{"the error bound is void: an exponent has a constant without a short fraction"}
+
+// dependency is a row of a Jacobian that is Σ num/den·(basis row).
+type dependency struct {
+	row      int
+	num, den []int64 // per row of the basis
+}
+
+// dependencies finds a basis of the rows and the rational expression of every other row in it, which
+// the rows at a second point, in another field, must confirm.
+func dependencies(p, q *field.Prime, rows, rows2 [][]uint64) (basis []int, deps []dependency, err error) {
+	e := &eliminator{p: p, from: rows}
+	for i := range rows {
+		expr := e.reduce(i)
+		if expr == nil {
+			continue
+		}
+		d := dependency{row: i, num: make([]int64, len(expr)), den: make([]int64, len(expr))}
+		for k, x := range expr {
+			var ok bool
+			if d.num[k], d.den[k], ok = rational(p, x, 4096); !ok {
+				return nil, nil, &errUndecided{"the error bound is void: exponents depend on each other with no small rational coefficients"}
+			}
+		}
+		deps = append(deps, d)
+	}
+	for _, d := range deps {
+		left := append([]uint64(nil), rows2[d.row]...)
+		for k := range d.num {
+			if d.num[k] == 0 {
+				continue
+			}
+			x := fraction(q, d.num[k], d.den[k])
+			for t, y := range rows2[e.basis[k]] {
+				left[t] = q.Sub(left[t], q.Mul(x, y))
+			}
+		}
+		for _, y := range left {
+			if y != 0 {
+				return nil, nil, &errUndecided{"the error bound is void: a relation of exponents does not hold at a second point"}
+			}
+		}
+	}
+	return e.basis, deps, nil
+}
+
 // relations finds the rational relations among the exponents at the first point and confirms them,
 // constants included, at the second, which lies in another chain of primes.
 func relations(one, two *analysis) (*exponents, error) {
@@ -302,66 +325,42 @@ func relations(one, two *analysis) (*exponents, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &eliminator{p: one.s.Prime(one.comp), from: rows}
-	out := &exponents{c: 1}
+	p, q := one.s.Prime(one.comp), two.s.Prime(two.comp)
+	basis, deps, err := dependencies(p, q, rows, rows2)
+	if err != nil {
+		return nil, err
+	}
+	out := &exponents{c: 1, basis: basis, expr: make([][]coefficient, len(one.args))}
+	for _, i := range basis {
+		out.expr[i] = []coefficient{{i, 1, 1}}
+	}
 	den := int64(1)
-	type relation struct {
-		row  int
-		num  []int64
-		den  []int64
-		cnum int64
-		cden int64
-	}
-	var rels []relation
-	p := e.p
-	for i := range one.args {
-		expr := e.reduce(i)
-		if expr == nil {
-			continue
-		}
-		r := relation{row: i, num: make([]int64, len(expr)), den: make([]int64, len(expr))}
-		rest := one.args[i].v.C[one.comp]
-		for k, x := range expr {
-			var ok bool
-			if r.num[k], r.den[k], ok = rational(p, x, 4096); !ok {
-				return nil, &errUndecided{"the error bound is void: exponents depend on each other with no small rational coefficients"}
-			}
-			den = lcm64(den, r.den[k])
-			rest = p.Sub(rest, p.Mul(x, one.args[e.basis[k]].v.C[one.comp]))
-		}
-		var ok bool
-		if r.cnum, r.cden, ok = rational(p, rest, 1<<29); !ok {
-			return nil, &errUndecided{"the error bound is void: an exponent has a constant without a short fraction"}
-		}
-		rels = append(rels, r)
-	}
-	out.basis = e.basis
-	q := two.s.Prime(two.comp)
-	for _, r := range rels {
-		left := append([]uint64(nil), rows2[r.row]...)
-		rest := two.args[r.row].v.C[two.comp]
+	for _, d := range deps {
+		rest, rest2 := one.args[d.row].v.C[one.comp], two.args[d.row].v.C[two.comp]
 		sum := 0.0
-		for k := range r.num {
-			if r.num[k] == 0 {
+		for k := range d.num {
+			if d.num[k] == 0 {
 				continue
 			}
-			x := fraction(q, r.num[k], r.den[k])
-			for t, d := range rows2[e.basis[k]] {
-				left[t] = q.Sub(left[t], q.Mul(x, d))
-			}
-			rest = q.Sub(rest, q.Mul(x, two.args[e.basis[k]].v.C[two.comp]))
-			sum += math.Abs(float64(r.num[k]) / float64(r.den[k]))
+			i := basis[k]
+			rest = p.Sub(rest, p.Mul(fraction(p, d.num[k], d.den[k]), one.args[i].v.C[one.comp]))
+			rest2 = q.Sub(rest2, q.Mul(fraction(q, d.num[k], d.den[k]), two.args[i].v.C[two.comp]))
+			sum += math.Abs(float64(d.num[k]) / float64(d.den[k]))
+			den = lcm64(den, d.den[k])
+			out.expr[d.row] = append(out.expr[d.row], coefficient{i, d.num[k], d.den[k]})
 		}
-		for _, d := range left {
-			if d != 0 {
-				return nil, &errUndecided{"the error bound is void: a relation of exponents does not hold at a second point"}
-			}
+		cnum, cden, ok := rational(p, rest, 1<<29)
+		if !ok {
+			return nil, errLongConstant
 		}
-		if rest != fraction(q, r.cnum, r.cden) {
+		if rest2 != fraction(q, cnum, cden) {
 			return nil, &errUndecided{"the error bound is void: the constant of a relation differs at a second point"}
 		}
+		if cnum != 0 {
+			out.expr[d.row] = append(out.expr[d.row], coefficient{-1, cnum, cden})
+		}
 		out.c = max(out.c, sum)
-		out.constant = max(out.constant, math.Abs(float64(r.cnum))*float64(r.cden))
+		out.constant = max(out.constant, math.Abs(float64(cnum))*float64(cden))
 	}
 	out.c *= float64(den)
 	out.constant *= float64(den)
@@ -433,7 +432,7 @@ func (c *check) signs(in *instance, st setting, b *bound) error {
 	const draws = 128
 	var rows [][2]uint64 // per argument: its class in each draw
 	for d := range draws {
-		a, _, err := c.runAnalysis(in, st, 0, -1, 1000+d, false)
+		a, _, err := c.runAnalysis(in, st, 0, -1, 1000+d, false, nil)
 		if err != nil {
 			return err
 		}

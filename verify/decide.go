@@ -11,16 +11,26 @@ import (
 
 // reading is one way to compare the graphs: a model of maxima and roots, and an instance.
 type reading struct {
-	model field.Model
-	roots field.Roots
+	model   field.Model
+	roots   field.Roots
+	symbols bool // literals that are no short fractions are variables: proved for all their values
+}
+
+func (r reading) String() string {
+	text := fmt.Sprintf("model %s, %s roots", r.model, r.roots)
+	if r.symbols {
+		text += ", literals as variables"
+	}
+	return text
 }
 
 // readings are tried in this order; one that accepts decides (theory 1.5). Model Q, the order by
 // squares, is not among them: its cells are not counted by anything that is proved.
 var readings = []reading{
-	{field.S, field.OpaqueRoots},
-	{field.S, field.AlgebraicRoots},
-	{field.H, field.OpaqueRoots},
+	{model: field.S, roots: field.OpaqueRoots},
+	{model: field.S, roots: field.OpaqueRoots, symbols: true},
+	{model: field.S, roots: field.AlgebraicRoots},
+	{model: field.H, roots: field.OpaqueRoots},
 }
 
 // decide fills in the result. The error is not nil only where the context is done.
@@ -29,8 +39,9 @@ func (c *check) decide() error {
 	c.env = c.realEnv()
 	var firstMiss *mismatch
 	var reasons []string
+	longConstant := false
 	for _, r := range readings {
-		if firstMiss != nil && firstMiss.final || !c.worthTrying(r, firstMiss, reasons) {
+		if firstMiss != nil && firstMiss.final || !c.worthTrying(r, firstMiss, longConstant) {
 			continue
 		}
 		miss, err := c.try(r)
@@ -39,10 +50,13 @@ func (c *check) decide() error {
 		}
 		switch {
 		case err != nil:
-			reasons = append(reasons, fmt.Sprintf("model %s, %s roots: %v", r.model, r.roots, err))
+			reasons = append(reasons, fmt.Sprintf("%s: %v", r, err))
+			longConstant = longConstant || errors.Is(err, errLongConstant)
 		case miss == nil:
 			c.res.Equal, c.res.Model = true, r.model.String()
 			return nil
+		case r.symbols: // only proves: the literals' own values may make the graphs equal
+			reasons = append(reasons, fmt.Sprintf("%s: they differ", r))
 		case firstMiss == nil:
 			firstMiss = miss
 			c.res.Model = r.model.String()
@@ -53,6 +67,7 @@ func (c *check) decide() error {
 	if firstMiss != nil {
 		c.res.Witness = &firstMiss.w
 		c.res.Reason = firstMiss.what
+		c.showWitness()
 		return nil
 	}
 	c.res.Reason = "undecided: "
@@ -66,8 +81,10 @@ func (c *check) decide() error {
 }
 
 // worthTrying tells whether a reading can differ from those already tried.
-func (c *check) worthTrying(r reading, miss *mismatch, reasons []string) bool {
+func (c *check) worthTrying(r reading, miss *mismatch, longConstant bool) bool {
 	switch {
+	case r.symbols:
+		return longConstant
 	case r.model == field.S && r.roots == field.OpaqueRoots:
 		return true
 	case r.model != field.H && miss == nil:
@@ -191,7 +208,7 @@ const maxReal = 1 << 14
 
 func (c *check) tryWay(r reading, w way) (*mismatch, error) {
 	s := c.analyse()
-	need, over, single, err := c.needs(s)
+	need, over, single, free, err := c.needs(s)
 	if err != nil && !w.real {
 		return nil, err
 	}
@@ -203,7 +220,7 @@ func (c *check) tryWay(r reading, w way) (*mismatch, error) {
 	if err != nil {
 		return nil, err
 	}
-	pl.single = single
+	pl.single, pl.free = single, free
 	small, err := s.solve(pl)
 	if err != nil {
 		return nil, err
@@ -223,10 +240,10 @@ func (c *check) tryWay(r reading, w way) (*mismatch, error) {
 			return nil, &errTooLarge{}
 		}
 	}
-	st := setting{model: r.model, roots: r.roots, weighted: w.weighted, induct: w.induct, lenient: w.lenient, comps: max(1, c.comps)}
+	st := setting{model: r.model, roots: r.roots, weighted: w.weighted, induct: w.induct, lenient: w.lenient, symbols: r.symbols, comps: max(1, c.comps)}
 	for c.comps == 0 && !w.lenient || r.roots == field.AlgebraicRoots || r.model != field.S {
 		// How deep exponentials nest, and what the model must order or take roots of.
-		a, _, err := c.runAnalysis(small, st, 0, -1, 0, false)
+		a, _, err := c.runAnalysis(small, st, 0, -1, 0, false, nil)
 		var un *field.Unsupported
 		if errors.As(err, &un) && st.comps < field.MaxComponents {
 			st.comps++

@@ -164,6 +164,7 @@ type check struct {
 	env   ugraph.Env
 	comps int // components that the graphs' nested exponentials need; 0: not known yet
 
+	limit         int  // of entries and terms of an evaluation of places; 0: maxDemand
 	demand        int  // entries and terms that the last evaluation of places asked for
 	partialBlocks bool // not all blocks that write one place were compared
 }
@@ -235,6 +236,7 @@ type setting struct {
 	weighted bool
 	induct   bool
 	lenient  bool
+	symbols  bool // literals that are no short fractions are variables
 	comps    int
 	places   [][]int // the real size: per output of the program, the entries to evaluate; nil: all of an instance
 }
@@ -253,7 +255,7 @@ func (c *check) draw(in *instance, st setting, test int) (*evaluation, error) {
 	for try := 0; ; try++ {
 		key := c.key.Derive(uint64(test), uint64(try))
 		sp := field.NewSpace(field.PoolChain(test, st.comps), st.comps, key, st.model, st.roots)
-		sp.OrderLevels = max(1, st.levels)
+		sp.OrderLevels, sp.Symbols = max(1, st.levels), st.symbols
 		ev, err := evaluateBoth[field.Value](c, fieldAlgebra{sp}, in, st, &fieldSource{s: sp})
 		if err == nil && st.induct {
 			err = c.induction(sp, ev, in, st)

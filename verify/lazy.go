@@ -25,6 +25,7 @@ type lazyEngine[V any] struct {
 	*engine[V]
 	env     ugraph.Env
 	bad     error // the first error
+	limit   int   // of entries and terms
 	partial bool  // some blocks that write one place were not compared
 }
 
@@ -42,7 +43,7 @@ func (z *lazyEngine[V]) spend(n int) bool {
 	if z.bad != nil {
 		return false
 	}
-	if z.steps > maxDemand-n {
+	if z.steps > z.limit-n {
 		z.fail(&errTooLarge{})
 		return false
 	}

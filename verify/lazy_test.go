@@ -168,6 +168,10 @@ var sampledPairs = []struct {
 	{"positions as numbers, within the tile", `program p(X: f32[8, 32768]) -> (Y) { Y = sum(X * cast(reshape(iota(n=32768), shape=[1, 32768]), to=f32), axis=1, keepdims=true) }`,
 		`ugraph p for p(X: f32[8, 32768]) -> (Y) {
 		Y = kernel k(X) grid(r: 8 by 2) loop(s: 32768 by 1024) { store Y(r=0) = accum(sum(load(X, r=0, loop=1) * cast(reshape(load(iota(n=1024)), shape=[1, 1024]), to=f32), axis=1, keepdims=true)) } }`, false, true},
+	{"one element of a merged axis", `program p(X: f32[8192, 8192]) -> (Y) { Y = X * 2 }`,
+		`program p(X: f32[8192, 8192]) -> (Y) { Y = X + reshape(where(iota(n=67108864) == 31234567, 0, reshape(X, shape=[67108864])), shape=[8192, 8192]) }`, false, true},
+	{"the same, transposed", `program p(X: f32[8192, 8192]) -> (Y) { Y = transpose(X * 2) }`,
+		`program p(X: f32[8192, 8192]) -> (Y) { Y = transpose(X + reshape(where(iota(n=67108864) == 31234567, 0, reshape(X, shape=[67108864])), shape=[8192, 8192])) }`, false, true},
 	{"exponentials of a slice", `program p(X: f32[64, 100000]) -> (Y) { Y = silu(slice(X, axis=1, start=5, end=100000)) }`,
 		`program p(X: f32[64, 100000]) -> (Y) { Z = slice(X, axis=1, start=5, end=100000)
 		Y = Z / (1 + exp(-Z)) }`, true, true},

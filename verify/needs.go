@@ -186,6 +186,48 @@ func (s *sizing) uses(g *ugraph.Graph, sig []string, axisOf func(int) int, input
 	return out
 }
 
+// freeAxes are the variables of axes that no operator mixes and no output has twice: an output entry
+// sees one position of them, so that an error bound, which is one for an entry, needs no second one.
+func (s *sizing) freeAxes(c *check, fl *flow, out map[int]int, axisOf func(int) int) map[int]bool {
+	bound := map[int]bool{}
+	for i := range s.iota {
+		bound[axisOf(i)] = true
+	}
+	for i := range s.pinned {
+		bound[axisOf(i)] = true
+	}
+	for _, in := range c.a.Inputs {
+		axes, all := fl.mixed(c.a, in.Value)
+		for ax := range c.a.Value(in.Value).Shape {
+			if q := axisOf(s.slot(c.a, in.Value, ax)); all || axes[q] {
+				bound[q] = true
+			}
+		}
+	}
+	for j, i := range c.m.inputs {
+		v := c.b.Inputs[j].Value
+		axes, all := fl.mixed(c.b, v)
+		for ax := range c.b.Value(v).Shape {
+			if q := axisOf(s.slot(c.b, v, ax)); all || axes[q] || axisOf(s.slot(c.a, c.a.Inputs[i].Value, ax)) != q {
+				bound[q] = true
+			}
+		}
+	}
+	carried := map[int]bool{} // axes of inputs: others arise inside, and nothing is said of them
+	for _, in := range c.a.Inputs {
+		for ax := range c.a.Value(in.Value).Shape {
+			carried[axisOf(s.slot(c.a, in.Value, ax))] = true
+		}
+	}
+	free := map[int]bool{}
+	for i := range s.parent {
+		if r := s.find(i); carried[axisOf(r)] && !bound[axisOf(r)] && out[axisOf(r)] <= 1 {
+			free[r] = true
+		}
+	}
+	return free
+}
+
 // outputIndices counts, per axis, how many indices of one output run over it; the accumulators of
 // loops, which induction compares, count as outputs.
 func (s *sizing) outputIndices(a *ugraph.Graph, axisOf func(int) int) map[int]int {
@@ -212,8 +254,8 @@ func (s *sizing) outputIndices(a *ugraph.Graph, axisOf func(int) int) map[int]in
 }
 
 // needs is the least number of columns of every axis, the axes that would need more than the limit,
-// and the counts of grid dimensions whose blocks no output entry sees two of.
-func (c *check) needs(s *sizing) (need map[int]int, over []int, single map[int]bool, err error) {
+// the counts of grid dimensions whose blocks no output entry sees two of, and the free axes.
+func (c *check) needs(s *sizing) (need map[int]int, over []int, single, free map[int]bool, err error) {
 	axisOf := s.axisOf()
 	name := func(n int) []string {
 		out := make([]string, n)
@@ -340,5 +382,5 @@ func (c *check) needs(s *sizing) (need map[int]int, over []int, single map[int]b
 			single[s.find(cv.parts)] = free
 		}
 	}
-	return need, over, single, c.placePositions(s, need, axisOf)
+	return need, over, single, s.freeAxes(c, fl, out, axisOf), c.placePositions(s, need, axisOf)
 }

@@ -12,6 +12,7 @@ import (
 type numbers struct {
 	offsets []int64
 	tiles   []int64
+	inner   []int64 // extents that a reshape merges or splits off: a sum of offsets is found at its quotient and remainder
 	sums    []int64 // every signed sum of offsets, 0 too
 }
 
@@ -28,7 +29,7 @@ func (c *check) numbersOf() (*numbers, error) {
 		slices.Sort(x)
 		return slices.Compact(x)
 	}
-	n.offsets, n.tiles = unique(n.offsets), unique(n.tiles)
+	n.offsets, n.tiles, n.inner = unique(n.offsets), unique(n.tiles), unique(n.inner)
 	if len(n.offsets) > maxOffsets {
 		return nil, &errUndecided{"the graphs have too many offsets to sample blocks around all of their sums"}
 	}
@@ -114,6 +115,9 @@ func (n *numbers) collect(c *check, g *ugraph.Graph) {
 							inner *= dim(d)
 						}
 						n.tile(inner)
+						if inner > 1 {
+							n.inner = append(n.inner, inner)
+						}
 					}
 				}
 			}
@@ -150,6 +154,10 @@ func (n *numbers) points(extent int) []int {
 	for _, s := range n.sums {
 		near(s)
 		near(int64(extent) + s)
+		for _, t := range n.inner {
+			near(s / t)
+			near(s % t)
+		}
 	}
 	slices.Sort(ps)
 	return slices.Compact(ps)

@@ -23,7 +23,10 @@ func evaluatePlaces[V any](c *check, alg algebra[V], in *instance, places [][]in
 		for start := 0; start < len(ps); start += placesAtOnce {
 			// Anew for each run of places: what was evaluated for others need not be kept.
 			run := ps[start:min(start+placesAtOnce, len(ps))]
-			z := &lazyEngine[V]{engine: &engine[V]{alg: alg, inst: in, ctx: c.ctx, steps: steps}, env: c.env}
+			z := &lazyEngine[V]{engine: &engine[V]{alg: alg, inst: in, ctx: c.ctx, steps: steps}, env: c.env, limit: maxDemand}
+			if c.limit > 0 {
+				z.limit = c.limit
+			}
 			inputs := z.inputs(c, src)
 			bIn := make([]*lazyTensor[V], len(inputs))
 			for j, k := range c.m.inputs {
@@ -170,6 +173,19 @@ func (c *check) sampled(n *numbers) (*sample, error) {
 				}
 			}
 		}
+		if len(n.inner) > 0 {
+			for _, sum := range n.sums {
+				for d := int64(-1); d <= 1; d++ {
+					for _, flat := range c.unflattened(shape, sum+d, n.inner) {
+						others(-1)
+						for ax, p := range flat {
+							idx[ax] = p
+						}
+						add(idx)
+					}
+				}
+			}
+		}
 		for range 16 {
 			others(-1)
 			add(idx)
@@ -182,6 +198,35 @@ func (c *check) sampled(n *numbers) (*sample, error) {
 		s.places = append(s.places, ps)
 	}
 	return s, nil
+}
+
+// unflattened lists where position p of a merged axis may lie in a tensor, as positions along some of
+// its axes: along its last axes merged, and along any two axes as quotient and remainder.
+func (c *check) unflattened(shape []int, p int64, inner []int64) []map[int]int {
+	if p < 0 {
+		return nil
+	}
+	var out []map[int]int
+	size := int64(1)
+	for ax := len(shape) - 1; ax >= 0; ax-- {
+		if size *= int64(shape[ax]); ax < len(shape)-1 && p < size {
+			at := map[int]int{}
+			for k, q := range index(int(p), shape[ax:]) {
+				at[ax+k] = q
+			}
+			out = append(out, at)
+		}
+	}
+	for _, t := range inner {
+		for a := range shape {
+			for b := range shape {
+				if a != b && p/t < int64(shape[a]) && p%t < int64(shape[b]) {
+					out = append(out, map[int]int{a: int(p / t), b: int(p % t)})
+				}
+			}
+		}
+	}
+	return out
 }
 
 // everything is all entries of all outputs.

@@ -52,7 +52,7 @@ func TestFalseAcceptRates(t *testing.T) {
 			c := &check{ctx: context.Background(), a: p, b: g, m: m, res: &Result{}}
 			c.key, c.env = c.streamKey(), c.realEnv()
 			s := c.analyse()
-			need, _, single, err := c.needs(s)
+			need, _, single, _, err := c.needs(s)
 			if err != nil {
 				t.Fatal(err)
 			}

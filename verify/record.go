@@ -46,10 +46,14 @@ func (c *check) record(s *sizing, in *instance, w way, r reading, b *bound, over
 		affine := "no input makes them affine"
 		if b.block >= 0 {
 			affine = fmt.Sprintf("affine in input %s", c.a.Value(c.a.Inputs[b.block].Value).Name)
+			if b.curved > 0 {
+				affine += fmt.Sprintf(" but for %d dimensions", b.curved)
+			}
 		}
 		c.note("bound 3.2: %d exponents of rank %d, C = %.0f, %s", b.terms, b.rank, b.c, affine)
 	}
 	c.note("error of one test 2^%.1f, model %s of the maximum, %s square roots", b.log2, r.model, rootsText(r.roots, b))
+	c.noteSymbols(r)
 	if ev.undef > 0 {
 		c.note("%d entries of outputs are undefined in the program and were not compared", ev.undef)
 	}
@@ -63,7 +67,8 @@ func rootsText(r field.Roots, b *bound) string {
 }
 
 // recordPlaces writes down what a comparison at single entries of the real size shows.
-func (c *check) recordPlaces(sm *sample, whole bool, evaluated int, b *bound, ev *evaluation) {
+func (c *check) recordPlaces(sm *sample, whole bool, evaluated int, r reading, b *bound, ev *evaluation) {
+	c.noteSymbols(r)
 	c.note("no smaller instance exists: both graphs were evaluated as written at their real size, entry by entry")
 	if whole {
 		c.note("direct: all %d entries of the outputs were compared", sm.total)
@@ -77,5 +82,11 @@ func (c *check) recordPlaces(sm *sample, whole bool, evaluated int, b *bound, ev
 	c.note("error of one test 2^%.1f for an entry that is compared (the bound is that of the sampled entries), model S of the maximum, opaque square roots", b.log2)
 	if ev.undef > 0 {
 		c.note("%d of the compared entries are undefined in the program", ev.undef)
+	}
+}
+
+func (c *check) noteSymbols(r reading) {
+	if r.symbols {
+		c.note("literals that are no short fractions are variables, one per number: equal for all their values")
 	}
 }

@@ -34,7 +34,7 @@ func (c *check) tryPlaces(r reading) (*mismatch, error) {
 	if err != nil {
 		return nil, err
 	}
-	st := setting{model: r.model, roots: r.roots, comps: max(1, c.comps), places: sm.places}
+	st := setting{model: r.model, roots: r.roots, symbols: r.symbols, comps: max(1, c.comps), places: sm.places}
 	var ev *evaluation
 	for {
 		// How deep exponentials nest is found by trying.
@@ -51,7 +51,7 @@ func (c *check) tryPlaces(r reading) (*mismatch, error) {
 	}
 	if m, err := c.compare(ev); m != nil || err != nil {
 		if m != nil {
-			m.final = true
+			m.final = !r.symbols
 		}
 		return m, err
 	}
@@ -91,7 +91,7 @@ func (c *check) tryPlaces(r reading) (*mismatch, error) {
 		}
 		if m, err := c.compare(ev); m != nil || err != nil {
 			if m != nil {
-				m.final = true
+				m.final = !r.symbols
 			}
 			return m, err
 		}
@@ -101,7 +101,7 @@ func (c *check) tryPlaces(r reading) (*mismatch, error) {
 	if n := max(1, c.opt.Candidates); n > 1 {
 		c.res.ErrorLog2 += math.Log2(float64(n))
 	}
-	c.recordPlaces(sm, whole, evaluated, b, ev)
+	c.recordPlaces(sm, whole, evaluated, r, b, ev)
 	return nil, nil
 }
 

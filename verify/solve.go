@@ -14,7 +14,9 @@ type plan struct {
 	need   map[int]int  // variable → the least number of columns
 	env    ugraph.Env   // sizes of symbols, where a real size is needed
 	real   bool         // every axis has its real size
+	bind   bool         // symbols have the sizes of env: to show values, not to prove
 	single map[int]bool // variables of grid counts that may be 1: blocks that do not meet
+	free   map[int]bool // variables of axes that may have one position
 	weigh  bool         // blocks that combine get weights instead of their real number
 }
 
@@ -54,7 +56,7 @@ func (s *sizing) solve(p plan) (*instance, error) {
 			if size[r] != 0 && size[r] != n {
 				return nil, fmt.Errorf("an axis would need the sizes %d and %d at once", size[r], n)
 			}
-			if !isNumber {
+			if !isNumber && !p.bind {
 				return nil, &errUndecided{fmt.Sprintf("an axis of extent %s would need one fixed size", s.real[i])}
 			}
 			size[r] = n
@@ -137,7 +139,11 @@ func (s *sizing) solve(p plan) (*instance, error) {
 					n = min(n, real)
 				}
 			}
-			n = max(n, s.least(r, size, 0))
+			if p.free[r] {
+				n = 1
+			} else {
+				n = max(n, s.least(r, size, 0))
+			}
 			m := s.mult(r, size, 0)
 			size[r] = (n + m - 1) / m * m
 			changed = true

@@ -24,6 +24,7 @@ const (
 	leafOpaque int32 = -2 // the value of an opaque function
 	leafMax    int32 = -3 // a maximum of model S
 	leafOther  int32 = -4 // weights of columns, symbolic extents
+	leafInner  int32 = -5 // a basis of inner exponentials, which are independent of all other variables of their component
 )
 
 // maxTape bounds the terms of a tape, maxDerivatives the words of derivatives computed from it.

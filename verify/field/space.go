@@ -18,6 +18,8 @@ type Space struct {
 	Roots Roots
 	// OrderLevels is the number of ranks in model H's weak order (at least 1).
 	OrderLevels uint64
+	// Symbols makes variables of literals that are no short fractions: equal literals are one variable.
+	Symbols bool
 	// Unconditioned lets algebraic roots of non-squares pass, to see which square classes occur.
 	Unconditioned bool
 
@@ -90,8 +92,21 @@ func (s *Space) Input(label *Key, index uint64) Value {
 // Stream is the key of a named stream of inputs.
 func (s *Space) Stream(name string) Key { return s.inputs.Label(name) }
 
+// Symbol tells whether a literal is a variable of its own in this space.
+func (s *Space) Symbol(r *big.Rat) bool {
+	return s.Symbols && (r.Denom().BitLen() > 8 || r.Num().BitLen() > 16)
+}
+
 // Lit is the value of a rational literal.
 func (s *Space) Lit(r *big.Rat) Value {
+	if s.Symbol(r) {
+		v := s.fresh("literal "+new(big.Rat).Abs(r).String(), 0)
+		v.Sign = 1
+		if r.Sign() < 0 {
+			return s.Neg(v)
+		}
+		return v
+	}
 	v := Value{Mask: s.full, Sign: int8(r.Sign())}
 	for i := range s.N {
 		var ok bool
