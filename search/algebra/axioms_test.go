@@ -19,21 +19,11 @@ func forms(t *testing.T, a *abstraction, texts ...string) ([]polyID, *expr.DAG) 
 	}
 	d := liftText(t, fmt.Sprintf("program p(x: f32[3, 4], y: f32[3, 4], z: f32[3, 4], v: f32[3, 1], w: f32[1, 4]) -> (%s) {\n%s\n}",
 		strings.Join(names, ", "), strings.Join(lines, "\n")))
-	all := make([]polyID, len(d.Nodes))
-	for i, n := range d.Nodes {
-		if len(n.Args) == 0 {
-			all[i] = a.leafForm(n)
-			continue
-		}
-		var args []polyID
-		for _, x := range n.Args {
-			args = append(args, all[x])
-		}
-		all[i] = a.form(n, args)
-	}
 	var out []polyID
-	for _, o := range d.Outputs {
-		out = append(out, a.strip(all[o.Node]))
+	for i := range d.Outputs {
+		one := d.Clone()
+		one.Outputs = d.Outputs[i : i+1]
+		out = append(out, formOf(a, one))
 	}
 	return out, d
 }
