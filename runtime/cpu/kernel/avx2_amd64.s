@@ -9880,6 +9880,20 @@ block:
 	VZEROUPPER
 	RET
 
+// func prefetchAVX2(at uintptr, stride int, n int)
+// Requires: MMX+
+TEXT ·prefetchAVX2(SB), NOSPLIT, $0-24
+	MOVQ at+0(FP), AX
+	MOVQ stride+8(FP), CX
+	MOVQ n+16(FP), DX
+
+line:
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	DECQ       DX
+	JNZ        line
+	RET
+
 // func fmaLoopAVX2(n int)
 // Requires: AVX, FMA3
 TEXT ·fmaLoopAVX2(SB), NOSPLIT, $0-8

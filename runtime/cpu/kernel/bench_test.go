@@ -174,6 +174,35 @@ func BenchmarkRows(b *testing.B) {
 	}
 }
 
+// BenchmarkStrided times the products of attention over keys and values that lie in large tensors:
+// scores of m queries with 256 keys, whose 64 elements are 4096 apart, and m rows of weights by 256
+// values of 64.
+func BenchmarkStrided(b *testing.B) {
+	const heads, size = 32, 64 * 4096
+	for _, m := range []int{1, 16, 64} {
+		for _, c := range []struct {
+			name            string
+			n, k, ldb, step int
+		}{{"qk", 256, 64, 4096, 256}, {"pv", 64, 256, 64, 256 * 64}} {
+			b.Run(fmt.Sprintf("%s/m=%d", c.name, m), func(b *testing.B) {
+				x, y, z := alloc(b, m*c.k), alloc(b, heads*size), alloc(b, m*c.n)
+				scratch := alloc(b, GemmScratch(m, c.n, c.k))
+				peak := PeakGFLOPS(probeTime)
+				at := 0
+				seconds := best(b, func() { // one head a round, the next one in the next
+					for j := range 16 {
+						Gemm(Form{}, z, c.n, x, c.k, y[at+j*c.step:], c.ldb, m, c.n, c.k, scratch)
+					}
+					at = (at + size) % len(y)
+				})
+				rate := 16 * 2 * float64(m*c.n*c.k) / seconds / 1e9
+				b.ReportMetric(rate, "GFLOP/s")
+				b.ReportMetric(rate/peak, "of-peak")
+			})
+		}
+	}
+}
+
 // BenchmarkSmall times the tiles of attention: scores of m queries with 64 keys of 64 elements.
 func BenchmarkSmall(b *testing.B) {
 	for _, m := range []int{1, 2, 4, 8, 16, 64} {

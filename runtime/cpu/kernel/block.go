@@ -14,6 +14,14 @@ type product struct {
 	ars, acs   int
 	m, n, k    int
 	accumulate bool
+
+	// B in one of three forms: rows ldb elements apart, packed, or packed with 16 bits an element.
+	b        []float32
+	ldb      int
+	transB   bool
+	packed   []float32
+	packed16 []uint16
+	widen    func(dst []float32, src []uint16)
 }
 
 // newProduct checks the sizes of C and A; it settles products without elements or terms and then
@@ -85,12 +93,55 @@ func (t *table) tile(weights int, c *float32, ldc int, a *float32, ars, acs int,
 	}
 }
 
-// panelFunc returns rows k0 … k0+k−1 of columns j … j+cols−1 of B as a packed panel; it writes them
-// to dst, if it has to, when fill is set, and finds them there otherwise.
-type panelFunc func(dst []float32, k0, k, j, cols int, fill bool) []float32
+// closeRows computes a product of few rows whose B is read where it lies, a block of terms at a time:
+// between the row groups, the next block is prefetched.
+func (p *product) closeRows() {
+	const size = 4
+	terms := max(blockB/p.ldb&^7, 16)
+	groups := (p.m + microRows - 1) / microRows * ((p.n + PanelCols - 1) / PanelCols)
+	for k0 := 0; k0 < p.k; k0 += terms {
+		kb := min(terms, p.k-k0)
+		ahead := stream{stride: lineSize}
+		ahead.at = uintptr(unsafe.Pointer(&p.b[0])) + uintptr((k0+kb)*p.ldb*size)
+		ahead.lines = kb*p.ldb*size/lineSize/groups + 1
+		for j := 0; j < p.n; j += PanelCols {
+			b := unsafe.Add(unsafe.Pointer(&p.b[0]), (k0*p.ldb+j)*size)
+			p.column(nil, b, p.ldb, 0, p.m, j, min(PanelCols, p.n-j), k0, kb, &ahead)
+		}
+	}
+}
 
-// blocked computes the product by blocks that stay in the caches.
-func (p *product) blocked(scratch []float32, panel panelFunc) {
+// stream is memory that will be read soon: lines of it are prefetched at a time.
+type stream struct {
+	at     uintptr
+	stride int
+	lines  int
+}
+
+func (s *stream) prefetch() {
+	if s.lines > 0 {
+		active.prefetch(s.at, s.stride, s.lines)
+		s.at += uintptr(s.lines * s.stride)
+	}
+}
+
+// pack writes rows k0 … k0+k−1 of columns j … j+cols−1 of B as panels to dst.
+func (p *product) pack(dst []float32, k0, k, j, cols int) {
+	switch {
+	case p.packed16 != nil:
+		for c := 0; c < cols; c += PanelCols {
+			p.widen(dst[c*k:(c+PanelCols)*k], p.packed16[(j+c)*p.k+k0*PanelCols:][:k*PanelCols])
+		}
+	case p.transB:
+		packTransposed(dst, p.b[j*p.ldb+k0:], k, cols, p.ldb)
+	default:
+		packPanels(dst, p.b[k0*p.ldb+j:], k, cols, p.ldb)
+	}
+}
+
+// blocked computes the product by blocks that stay in the caches. While the first rows of A pass over
+// a panel, what will be packed after it is prefetched from where it lies.
+func (p *product) blocked(scratch []float32) {
 	packedA, packedB := scratch[:scratchA(p.m, p.k)], scratch[scratchA(p.m, p.k):]
 	for j0 := 0; j0 < p.n; j0 += blockN {
 		nb := min(blockN, p.n-j0)
@@ -101,31 +152,47 @@ func (p *product) blocked(scratch []float32, panel panelFunc) {
 				if len(packedA) > 0 {
 					packA(packedA, p.a, p.ars, p.acs, i0, mb, k0, kb)
 				}
-				for j := 0; j < nb; j += PanelCols {
-					cols := min(PanelCols, nb-j)
+				for j := 0; j < nb; j += groupCols {
+					cols := min(groupCols, nb-j)
 					at := j * kb
-					if p.m <= blockM { // used once: the same place each time, which stays in the first-level cache
+					if p.m <= blockM { // used once: the same place each time, which stays in the nearest caches
 						at = 0
 					}
-					b := panel(packedB[at:at+PanelCols*kb], k0, kb, j0+j, cols, i0 == 0)
-					p.column(packedA, b, i0, mb, j0+j, cols, k0, kb)
+					if p.packed == nil && i0 == 0 {
+						p.pack(packedB[at:], k0, kb, j0+j, cols)
+					}
+					for c := 0; c < cols; c += PanelCols {
+						var b unsafe.Pointer
+						if p.packed != nil {
+							b = unsafe.Pointer(&p.packed[(j0+j+c)*p.k+k0*PanelCols])
+						} else {
+							b = unsafe.Pointer(&packedB[at+c*kb])
+						}
+						ahead := stream{stride: 4 * p.ldb}
+						if p.b != nil && !p.transB && i0 == 0 {
+							ahead.at = uintptr(unsafe.Pointer(&p.b[0])) + uintptr(k0*p.ldb+j0+j+c+groupCols)*4
+							ahead.lines = kb/((mb+microRows-1)/microRows) + 1
+						}
+						p.column(packedA, b, PanelCols, i0, mb, j0+j+c, min(PanelCols, cols-c), k0, kb, &ahead)
+					}
 				}
 			}
 		}
 	}
 }
 
-// column computes one panel's columns of mb rows of C for one block of terms.
-func (p *product) column(packedA, b []float32, i0, mb, j, cols, k0, kb int) {
+// column computes one panel's columns of mb rows of C for one block of terms, and prefetches from
+// ahead before each group of rows.
+func (p *product) column(packedA []float32, b unsafe.Pointer, ldb, i0, mb, j, cols, k0, kb int, ahead *stream) {
 	accumulate := p.accumulate || k0 > 0
-	panel := unsafe.Pointer(&b[0])
 	for i, rows := 0, 0; i < mb; i += rows {
 		rows = groupRows(mb, i)
 		a, ars, acs := &p.a[(i0+i)*p.ars+k0*p.acs], p.ars, p.acs
 		if len(packedA) > 0 {
 			a, ars, acs = &packedA[i*kb], kb, 1
 		}
-		active.tile(weightsF32, &p.c[(i0+i)*p.ldc+j], p.ldc, a, ars, acs, panel, PanelCols, kb, rows, cols, accumulate, 0, 0)
+		ahead.prefetch()
+		active.tile(weightsF32, &p.c[(i0+i)*p.ldc+j], p.ldc, a, ars, acs, b, ldb, kb, rows, cols, accumulate, 0, 0)
 	}
 }
 

@@ -2,6 +2,9 @@ package kernel
 
 import "unsafe"
 
+// lineSize is the size of a line of the caches in bytes.
+const lineSize = 64
+
 // The element types in which packed B may be stored.
 const (
 	weightsF32 = iota
@@ -24,8 +27,13 @@ const (
 	// directM is the number of rows up to which A is read where it lies: then its lines stay in the
 	// first-level cache by themselves.
 	directM = 32
-	// directB is the number of elements of B up to which it is read where it lies.
-	directB = 16384
+	// groupCols is the number of columns of B that are packed together: four lines of each row, which
+	// memory gives faster than one at a time.
+	groupCols = 4 * PanelCols
+	// closeLDB is the distance of B's rows up to which few rows of A read them where they lie: blockB
+	// elements at a time, which stay in the first-level cache.
+	closeLDB = 256
+	blockB   = 4096
 )
 
 // GemmScratch is the number of elements of scratch that Gemm and GemmPacked need for an m×k by k×n
@@ -65,16 +73,17 @@ func Gemm(form Form, c []float32, ldc int, a []float32, lda int, b []float32, ld
 		p.dotRows(b, ldb)
 		return
 	}
-	if !form.TransB && m <= directM && k*n <= directB {
+	p.b, p.ldb, p.transB = b, ldb, form.TransB
+	switch {
+	case form.TransB:
+		p.blocked(scratch)
+	case m <= directM && ldb <= closeLDB && 2*n >= ldb:
+		p.closeRows()
+	case m <= microRows: // each element is read once
 		p.direct(weightsF32, unsafe.Pointer(&b[0]), PanelCols, ldb)
-		return
+	default:
+		p.blocked(scratch)
 	}
-	p.blocked(scratch, func(dst []float32, k0, k, j, cols int, fill bool) []float32 {
-		if fill {
-			packPanel(dst, b, k0, k, j, cols, ldb, form.TransB)
-		}
-		return dst
-	})
 }
 
 // GemmPacked is Gemm of a B that PackB has packed. To compute a range of columns that begins at a
@@ -89,9 +98,8 @@ func GemmPacked(c []float32, ldc int, a []float32, lda int, packed []float32, m,
 		p.direct(weightsF32, unsafe.Pointer(&packed[0]), PanelCols*k, PanelCols)
 		return
 	}
-	p.blocked(scratch, func(_ []float32, k0, kb, j, _ int, _ bool) []float32 {
-		return packed[j*k+k0*PanelCols:][:kb*PanelCols]
-	})
+	p.packed = packed
+	p.blocked(scratch)
 }
 
 // GemmPackedF16 is GemmPacked of a B of f16 elements, packed by PackB16; it computes in float32.
@@ -114,15 +122,9 @@ func gemmPacked16(weights int, c []float32, ldc int, a []float32, lda int, packe
 		p.direct(weights, unsafe.Pointer(&packed[0]), PanelCols*k, PanelCols)
 		return
 	}
-	p.blocked(scratch, func(dst []float32, k0, kb, j, _ int, fill bool) []float32 {
-		src := packed[j*k+k0*PanelCols:][:kb*PanelCols]
-		switch {
-		case !fill:
-		case weights == weightsF16:
-			active.fromF16(dst, src)
-		default:
-			active.fromBF16(dst, src)
-		}
-		return dst
-	})
+	p.packed16, p.widen = packed, active.fromBF16
+	if weights == weightsF16 {
+		p.widen = active.fromF16
+	}
+	p.blocked(scratch)
 }

@@ -22,14 +22,44 @@ func PackB(dst, b []float32, k, n, ldb int, trans bool) {
 
 // packPanel packs rows k0 … k0+k−1 of columns j … j+cols−1.
 func packPanel(dst, b []float32, k0, k, j, cols, ldb int, trans bool) {
-	if cols < PanelCols {
-		clear(dst)
-	}
 	if trans {
-		Transpose(dst, PanelCols, b[j*ldb+k0:], ldb, cols, k)
+		packTransposed(dst, b[j*ldb+k0:], k, cols, ldb)
 		return
 	}
+	if cols < PanelCols {
+		clear(dst[:PanelCols*k])
+	}
 	copyPanel(dst, b[k0*ldb+j:], k, cols, ldb)
+}
+
+// packTransposed packs k terms of cols columns that are given as rows of b.
+func packTransposed(dst, b []float32, k, cols, ldb int) {
+	for c := 0; c < cols; c += PanelCols {
+		panel := dst[c*k : (c+PanelCols)*k]
+		if cols-c < PanelCols {
+			clear(panel)
+		}
+		Transpose(panel, PanelCols, b[c*ldb:], ldb, min(PanelCols, cols-c), k)
+	}
+}
+
+// packPanels packs k rows of cols columns, up to groupCols of them, a row at a time.
+func packPanels(dst, b []float32, k, cols, ldb int) {
+	if cols < groupCols {
+		for c := 0; c < cols; c += PanelCols {
+			packPanel(dst[c*k:], b, 0, k, c, min(PanelCols, cols-c), ldb, false)
+		}
+		return
+	}
+	d0, d1, d2, d3 := dst[:k*PanelCols], dst[k*PanelCols:][:k*PanelCols], dst[2*k*PanelCols:][:k*PanelCols], dst[3*k*PanelCols:][:k*PanelCols]
+	for p := range k {
+		row := (*[groupCols]float32)(b[p*ldb:])
+		at := p * PanelCols
+		*(*[PanelCols]float32)(d0[at:]) = [PanelCols]float32(row[:PanelCols])
+		*(*[PanelCols]float32)(d1[at:]) = [PanelCols]float32(row[PanelCols : 2*PanelCols])
+		*(*[PanelCols]float32)(d2[at:]) = [PanelCols]float32(row[2*PanelCols : 3*PanelCols])
+		*(*[PanelCols]float32)(d3[at:]) = [PanelCols]float32(row[3*PanelCols:])
+	}
 }
 
 func copyPanel[T any](dst, b []T, k, cols, ldb int) {

@@ -41,6 +41,7 @@ func run(args []string) error {
 	g.reductions()
 	g.conversions()
 	g.transpose()
+	g.prefetch()
 	g.probes()
 
 	file, err := g.Result()

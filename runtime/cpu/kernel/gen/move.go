@@ -121,6 +121,21 @@ func (g *gen) transpose() {
 	g.end()
 }
 
+// prefetch prints the loop that brings lines near before they are needed.
+func (g *gen) prefetch() {
+	g.function("prefetchAVX2", "func(at uintptr, stride, n int)",
+		"prefetchAVX2 prefetches n > 0 lines, stride bytes apart.")
+	at := g.Load(g.Param("at"), g.GP64()).(reg.GPVirtual)
+	stride := g.Load(g.Param("stride"), g.GP64()).(reg.GPVirtual)
+	n := g.Load(g.Param("n"), g.GP64()).(reg.GPVirtual)
+	g.Label("line")
+	g.PREFETCHT0(Mem{Base: at})
+	g.ADDQ(stride, at)
+	g.DECQ(n)
+	g.JNZ(LabelRef("line"))
+	g.RET()
+}
+
 // probes prints the loops that measure the machine.
 func (g *gen) probes() {
 	const sums = 12
