@@ -88,7 +88,11 @@ func resultTarget(r *found) (report.Target, error) {
 	if r.Best != r.Baseline {
 		t.Stages = append(t.Stages, report.Stage{Name: "μGraph", Note: "found by the search: " + orElse(r.Best.Derivation, "the program's own algebra"), Graph: r.Best.Graph})
 		if ugraph.Hash(r.Best.Lowered) != ugraph.Hash(r.Best.Graph) {
-			t.Stages = append(t.Stages, report.Stage{Name: "lowered", Note: loweringNote(), Graph: r.Best.Lowered})
+			note, err := loweringNote(r.Best.Graph)
+			if err != nil {
+				return report.Target{}, err
+			}
+			t.Stages = append(t.Stages, report.Stage{Name: "lowered", Note: note, Graph: r.Best.Lowered})
 		}
 	}
 	st := r.Stats
@@ -125,13 +129,31 @@ func verificationOf(e *verify.Result, s *verify.Stability) report.Verification {
 	return v
 }
 
-// loweringNote names the passes of the lowering in their order.
-func loweringNote() string {
-	var names []string
+// loweringNote says which passes changed a graph.
+func loweringNote(g *ugraph.Graph) (string, error) {
+	changed := map[string]bool{}
+	before := ugraph.Hash(g)
+	_, _, err := lower.Traced(g, func(p lower.Pass, g *ugraph.Graph) {
+		after := ugraph.Hash(g)
+		changed[p.Name] = changed[p.Name] || after != before
+		before = after
+	})
+	var did, idle, planned []string
 	for _, p := range lower.Passes {
-		names = append(names, p.Name)
+		switch {
+		case p.Annotate != nil:
+			planned = append(planned, p.Name)
+		case changed[p.Name]:
+			did = append(did, p.Name)
+		default:
+			idle = append(idle, p.Name)
+		}
 	}
-	return strings.Join(names, ", ")
+	note := "changed by the passes " + strings.Join(did, ", ")
+	if len(idle) > 0 {
+		note += "; nothing to do for " + strings.Join(idle, ", ")
+	}
+	return note + "; planned beside the graph: " + strings.Join(planned, ", "), err
 }
 
 // runOf prices a graph for the page.

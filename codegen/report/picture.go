@@ -192,7 +192,7 @@ func (d *drawing) svg(boxes []box, w, h float64, label string) string {
 		w += 2 * margin
 	}
 	fmt.Fprintf(&s, `<svg class="graph" role="img" aria-label="%s" viewBox="0 0 %.1f %.1f" width="%.0f" height="%.0f" style="min-width:%.0fpx">`,
-		html.EscapeString(label), w, h, w, h, min(w, 0.7*w+20))
+		html.EscapeString(label), w, h, w, h, min(w, 0.62*w+20))
 	shift, caption := 0.0, ""
 	if frame {
 		shift = margin

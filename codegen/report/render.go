@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/morgana-ml/morgana/ugraph"
+	"github.com/morgana-ml/morgana/ugraph/library"
 	"github.com/morgana-ml/morgana/ugraph/text"
 )
 
@@ -32,6 +33,7 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"stops":    func(s string) string { return stops[s] },
 	"short":    func(s string) string { return s[:min(len(s), 12)] },
 	"roofline": func(t *Target) template.HTML { return template.HTML(roofline(t)) },
+	"bars":     func(t *Target) template.HTML { return template.HTML(bars(t)) },
 	"picture":  func(p Picture) template.HTML { return template.HTML(picture(p.Graph, p.Title)) },
 	"source":   func(g *ugraph.Graph) string { return strings.TrimSpace(text.Print(g)) },
 	"style":    func() template.CSS { return template.CSS(style) },
@@ -64,11 +66,16 @@ type Picture struct {
 }
 
 // Pictures are the drawings of a stage: the kernel level, each kernel's block graph, and below each
-// its thread graphs.
+// its thread graphs; of a program with composite operators also its primitives.
 func (s Stage) Pictures() []Picture {
 	ps := []Picture{{Title: "kernels", Graph: s.Graph}}
 	if s.Graph.IsProgram() {
 		ps[0].Title = "operators"
+		if library.HasComposite(s.Graph) {
+			if p, err := library.Expand(s.Graph); err == nil {
+				ps = append(ps, Picture{Title: "primitives", Note: "composite operators written out: what the search works on", Graph: p})
+			}
+		}
 	}
 	n := 0
 	for i := range s.Graph.Nodes {

@@ -90,8 +90,55 @@ func TestRender(t *testing.T) {
 	if !strings.Contains(page, "<td>online_softmax</td><td>1.24 ms</td><td>1.30 ms</td>") {
 		t.Error("the winner's kernel has no measured time")
 	}
-	if n := strings.Count(page, `<svg class="graph" `); n != 1+2+4 {
-		t.Errorf("%d drawings; want the program, a kernel level and a block, and both with two threads", n)
+	if n := strings.Count(page, `<svg class="graph" `); n != 2+2+4 {
+		t.Errorf("%d drawings; want the program and its primitives, a kernel level and a block, and both with two threads", n)
+	}
+}
+
+// TestBars: a bar for each time that is known, as long as the time, by kernel.
+func TestBars(t *testing.T) {
+	for _, measured := range []bool{true, false} {
+		d := sample(t, measured)
+		times := 0
+		longest := 0.0
+		for _, r := range []*Run{&d.Targets[0].Best, &d.Targets[0].Baseline} {
+			for _, k := range r.Kernels {
+				k := row(&d.Targets[0], *r, k)
+				longest = max(longest, k.PredictedUS, k.MeasuredUS)
+				times++
+				if k.MeasuredUS > 0 {
+					times++
+				}
+			}
+		}
+		svg := bars(&d.Targets[0])
+		rects := regexp.MustCompile(`<rect[^>]* width="([0-9.]+)"[^>]*><title>([^<]*)</title>`).FindAllStringSubmatch(svg, -1)
+		if len(rects) != times {
+			t.Errorf("measured %v: %d bars for %d times\n%s", measured, len(rects), times, svg)
+		}
+		full := 0
+		for _, r := range rects {
+			if strings.HasSuffix(r[2], micros(longest)) && r[1] == "360.0" {
+				full++
+			}
+			if !measured && !strings.Contains(r[2], "predicted") {
+				t.Errorf("a measured bar: %v", r)
+			}
+		}
+		if full != 1 {
+			t.Errorf("measured %v: %d bars of full length: %v", measured, full, rects)
+		}
+	}
+	many := sample(t, false)
+	k := many.Targets[0].Baseline.Kernels[0]
+	for range 100 {
+		many.Targets[0].Baseline.Kernels = append(many.Targets[0].Baseline.Kernels, k)
+	}
+	if svg := bars(&many.Targets[0]); strings.Count(svg, "<rect") != maxBars+1 || !strings.Contains(svg, "more</text>") {
+		t.Error("a program of many operators has too many bars")
+	}
+	if svg := bars(&Target{}); svg != "" {
+		t.Errorf("bars of nothing: %s", svg)
 	}
 }
 
