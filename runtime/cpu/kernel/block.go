@@ -49,7 +49,8 @@ func newProduct(c []float32, ldc int, a []float32, lda int, transA bool, m, n, k
 
 // direct computes the product reading A and B where they lie: panel j/16 of B begins panelStride
 // elements after the one before, rows within it are ldb apart. Each panel is read once from memory:
-// while the rows of A pass over blockK rows of it, the next ones are prefetched.
+// while several groups of rows of A pass over blockK rows of it, the next ones are prefetched; one
+// group alone, a little before it needs them.
 func (p *product) direct(weights int, b unsafe.Pointer, panelStride, ldb int) {
 	size := weightSize[weights]
 	groups := (p.m + microRows - 1) / microRows
@@ -64,7 +65,11 @@ func (p *product) direct(weights int, b unsafe.Pointer, panelStride, ldb int) {
 			kb := min(blockK, p.k-k0)
 			block := unsafe.Add(panel, uintptr(k0*ldb)*size)
 			ahead := 0
-			if ldb == PanelCols {
+			switch {
+			case ldb != PanelCols:
+			case groups == 1:
+				ahead = nearAhead(p.m, weights)
+			default:
 				ahead = kb * PanelCols * int(size)
 			}
 			for i, rows := 0, 0; i < p.m; i += rows {
@@ -75,6 +80,20 @@ func (p *product) direct(weights int, b unsafe.Pointer, panelStride, ldb int) {
 			}
 		}
 	}
+}
+
+// nearAhead is how many bytes before their use one group of rows prefetches packed weights. The fewer
+// the rows the more the processor's own prefetching is enough, which a far distance disturbs.
+func nearAhead(rows, weights int) int {
+	switch {
+	case weights != weightsF32 && rows > 2:
+		return blockK * PanelCols * int(weightSize[weights])
+	case weights != weightsF32 || rows > 4:
+		return 2048
+	case rows > 2:
+		return 1024
+	}
+	return 512
 }
 
 // tile computes rows×cols of C, cols at most one panel.
