@@ -25,24 +25,6 @@ func kernels(g *ugraph.Graph) (defined, others int) {
 	return defined, others
 }
 
-// TestJobs: no count and no graph depends on the number of cores.
-func TestJobs(t *testing.T) {
-	for _, name := range []string{"tiny", "lora", "gqa"} {
-		want := ""
-		for _, jobs := range []int{1, 2, 8, 2} {
-			r := optimize(t, programtest.Program(t, name), Options{Jobs: jobs})
-			r.Seconds = 0
-			got := fmt.Sprintf("%s %+v %v %v", ugraph.Hash(r.Best.Lowered), r.Stats, r.Rejections, r.Best.Equal)
-			if want == "" {
-				want = got
-			}
-			if got != want {
-				t.Errorf("%s with %d jobs:\n%s\nwant\n%s", name, jobs, got, want)
-			}
-		}
-	}
-}
-
 func TestBudgetAndInterruption(t *testing.T) {
 	g := programtest.Program(t, "qknorm_gqa")
 	r := optimize(t, g, Options{Budget: time.Millisecond})
