@@ -3,7 +3,9 @@ package algebra
 import (
 	"context"
 	"maps"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/morgana-ml/morgana/search/expr"
 	"github.com/morgana-ml/morgana/ugraph"
@@ -53,7 +55,7 @@ func TestUnseededClosureContainsEveryValue(t *testing.T) {
 }
 
 // By exhaustion: of all graphs of at most so many operators without unused results that compute the
-// program, none is lost to the pruner but those that the axioms do not equate with it, and of these there
+// program, none is lost to the pruner, neither by the closure nor by enumerating graphs with it, but those that the axioms do not equate with it, and of these there
 // are none for the programs that the search is for. The others are chosen for having many equal graphs;
 // with one operator to spare, cancellation (x = (x + y) - y, 0 + x), numbers (x + x = 2·x) and roots of
 // quotients make some that the axioms leave out, and none beside.
@@ -80,7 +82,10 @@ func TestNothingIsLostByExhaustion(t *testing.T) {
 			src = head + c.name + " }"
 		}
 		d := liftText(t, src)
-		all := enumerate(d, c.ops)
+		all, pruned := enumerate(d, c.ops), newEnumeration(d)
+		pruned.prune = true
+		pruned.grow(c.ops, "")
+		kept := pruned.hashes()
 		found := map[string]bool{}
 		for _, x := range explore(t, d, Options{KeepUnstable: true}).DAGs {
 			found[expr.Hash(x.DAG)] = true
@@ -90,7 +95,7 @@ func TestNothingIsLostByExhaustion(t *testing.T) {
 		target := formOf(abs, d)
 		for _, g := range all.programs {
 			switch {
-			case found[expr.Hash(g)]:
+			case found[expr.Hash(g)] && kept[expr.Hash(g)]:
 			case formOf(abs, g) != target:
 				beyond++
 			default:
@@ -98,8 +103,11 @@ func TestNothingIsLostByExhaustion(t *testing.T) {
 				t.Errorf("%s: lost\n%s", c.name, g)
 			}
 		}
-		t.Logf("%s: %d graphs of at most %d operators, %d equal to the program, %d of them beyond the axioms, %d lost",
-			c.name, all.states, c.ops, len(all.programs), beyond, lost)
+		t.Logf("%s: %d graphs of at most %d operators, %d with the pruner; %d equal to the program, %d of them beyond the axioms, %d lost",
+			c.name, all.states, c.ops, pruned.states, len(all.programs), beyond, lost)
+		if pruned.states >= all.states {
+			t.Errorf("%s: nothing is pruned", c.name)
+		}
 		if len(all.programs) != c.equal {
 			t.Errorf("%s: %d graphs of at most %d operators are equal, want %d", c.name, len(all.programs), c.ops, c.equal)
 		}
@@ -134,17 +142,10 @@ func TestEnumerationIsComplete(t *testing.T) {
 		ops int
 	}{{"x * y + x * z", 3}, {"x / y / z", 2}, {"x - (y - z)", 3}, {"(x + y) @ W", 3}, {"exp(x) * exp(y)", 3}} {
 		d := liftText(t, head+c.src+" }")
-		hashes := func(e *enumeration) map[string]bool {
-			m := map[string]bool{}
-			for _, g := range e.programs {
-				m[expr.Hash(g)] = true
-			}
-			return m
-		}
 		ordered, all := enumerate(d, c.ops), newEnumeration(d)
 		all.anyOrder = true
 		all.grow(c.ops, "")
-		got, want := hashes(ordered), hashes(all)
+		got, want := ordered.hashes(), all.hashes()
 		if !maps.Equal(got, want) {
 			t.Errorf("%s: %d programs in canonical order, %d in any", c.src, len(got), len(want))
 		}
@@ -165,7 +166,11 @@ type enumeration struct {
 	stack    []int // values of the graph, leaves first
 	edges    []edge
 	programs []*expr.DAG
-	anyOrder bool // also the other orders of the same operators
+	forms    []polyID // of the values on the stack
+	anyOrder bool     // also the other orders of the same operators
+	prune    bool     // by the abstraction test, as Mirage does with the graphs that it enumerates
+	until    time.Time
+	stopped  bool // by until, before the end
 }
 
 func enumerate(d *expr.DAG, ops int) *enumeration {
@@ -181,7 +186,7 @@ func newEnumeration(d *expr.DAG) *enumeration {
 	e := &enumeration{c: c, memo: map[string]int{}, target: c.nodeVal[d.Outputs[0].Node]}
 	for i, v := range c.values {
 		if v.leaf != nil {
-			e.stack = append(e.stack, i)
+			e.stack, e.forms = append(e.stack, i), append(e.forms, v.forms[0])
 		}
 	}
 	e.leaves = len(e.stack)
@@ -191,7 +196,12 @@ func newEnumeration(d *expr.DAG) *enumeration {
 // grow adds one operator after the last, in ascending order of their text so that a set of operators
 // is met once; unused results may not exceed what the operators left can use.
 func (e *enumeration) grow(left int, after string) {
-	e.states++
+	if e.states++; !e.until.IsZero() && e.states%64 == 0 && time.Now().After(e.until) {
+		e.stopped = true
+	}
+	if e.stopped {
+		return
+	}
 	used := map[int]bool{}
 	for _, x := range e.edges {
 		for _, a := range x.args {
@@ -213,7 +223,7 @@ func (e *enumeration) grow(left int, after string) {
 	for _, x := range e.applications() {
 		rest := unused + 1
 		for i, a := range x.args {
-			if !used[a] && !contains(e.stack[:e.leaves], a) && !contains(x.args[:i], a) {
+			if !used[a] && !slices.Contains(e.stack[:e.leaves], a) && !slices.Contains(x.args[:i], a) {
 				rest--
 			}
 		}
@@ -225,27 +235,44 @@ func (e *enumeration) grow(left int, after string) {
 		}
 		k := edgeKey(x)
 		// An operator on the newest value comes after it in any case; others ascend.
-		newest := len(e.edges) > 0 && contains(x.args, e.stack[len(e.stack)-1])
+		newest := len(e.edges) > 0 && slices.Contains(x.args, e.stack[len(e.stack)-1])
 		if !newest && k <= after && !e.anyOrder {
 			continue
 		}
-		v := e.apply(x, k)
-		if v < 0 || left == 1 && v != e.target || contains(e.stack, v) {
+		form, ok := e.admitted(x)
+		if !ok {
 			continue
 		}
-		e.stack, e.edges = append(e.stack, v), append(e.edges, x)
+		v := e.apply(x, k)
+		if v < 0 || left == 1 && v != e.target || slices.Contains(e.stack, v) {
+			continue
+		}
+		e.stack, e.edges, e.forms = append(e.stack, v), append(e.edges, x), append(e.forms, form)
 		e.grow(left-1, k)
-		e.stack, e.edges = e.stack[:len(e.stack)-1], e.edges[:len(e.edges)-1]
+		e.stack, e.edges, e.forms = e.stack[:len(e.stack)-1], e.edges[:len(e.edges)-1], e.forms[:len(e.forms)-1]
 	}
 }
 
-func contains(list []int, v int) bool {
-	for _, x := range list {
-		if x == v {
-			return true
-		}
+// admitted is the abstract expression of an application on the stack, and whether the pruner lets it pass.
+func (e *enumeration) admitted(x edge) (polyID, bool) {
+	if !e.prune {
+		return 0, true
 	}
-	return false
+	var args []polyID
+	for _, a := range x.args {
+		args = append(args, e.forms[slices.Index(e.stack, a)])
+	}
+	form := e.c.abs.form(expr.Node{Op: x.op, Over: x.over, Attrs: x.attrs, Args: x.args}, args)
+	return form, e.c.abs.admits(form)
+}
+
+// hashes are those of the programs.
+func (e *enumeration) hashes() map[string]bool {
+	m := map[string]bool{}
+	for _, g := range e.programs {
+		m[expr.Hash(g)] = true
+	}
+	return m
 }
 
 // applications are the operators of the closure's language on the values of the graph.
