@@ -32,6 +32,7 @@ func avx2Table() *table {
 	t.toF16 = wholeVectors(toF16AVX2, toF16Generic)
 	t.toBF16 = wholeVectors(toBF16AVX2, toBF16Generic)
 	t.transpose8 = transpose8AVX2
+	t.packFour = packFourAVX2
 	t.prefetch = prefetchAVX2
 	t.micro = [numWeights][microRows + 1]microFunc{
 		weightsF32:  {nil, microF32R1, microF32R2, microF32R3, microF32R4, microF32R5, microF32R6},

@@ -233,6 +233,9 @@ func toBF16AVX2(dst []uint16, src []float32)
 // transpose8AVX2 copies 8 rows of cols elements, a multiple of 8, to cols rows of 8.
 func transpose8AVX2(dst *float32, ldd int, src *float32, lds int, cols int)
 
+// packFourAVX2 copies k > 0 rows of 64 elements, ld apart, to four panels of k rows of 16.
+func packFourAVX2(dst *float32, src *float32, ld int, k int)
+
 // prefetchAVX2 prefetches n > 0 lines, stride bytes apart.
 func prefetchAVX2(at uintptr, stride int, n int)
 

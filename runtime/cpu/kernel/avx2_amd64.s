@@ -9880,6 +9880,47 @@ block:
 	VZEROUPPER
 	RET
 
+// func packFourAVX2(dst *float32, src *float32, ld int, k int)
+// Requires: AVX
+TEXT ·packFourAVX2(SB), NOSPLIT, $0-32
+	MOVQ src+8(FP), AX
+	MOVQ ld+16(FP), CX
+	MOVQ k+24(FP), DX
+	SHLQ $0x02, CX
+	MOVQ DX, BX
+	SHLQ $0x06, BX
+	MOVQ dst+0(FP), SI
+	LEAQ (SI)(BX*1), DI
+	LEAQ (DI)(BX*1), R8
+	LEAQ (R8)(BX*1), BX
+
+row:
+	VMOVUPS (AX), Y0
+	VMOVUPS 32(AX), Y1
+	VMOVUPS 64(AX), Y2
+	VMOVUPS 96(AX), Y3
+	VMOVUPS 128(AX), Y4
+	VMOVUPS 160(AX), Y5
+	VMOVUPS 192(AX), Y6
+	VMOVUPS 224(AX), Y7
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	VMOVUPS Y2, (DI)
+	VMOVUPS Y3, 32(DI)
+	VMOVUPS Y4, (R8)
+	VMOVUPS Y5, 32(R8)
+	VMOVUPS Y6, (BX)
+	VMOVUPS Y7, 32(BX)
+	ADDQ    CX, AX
+	ADDQ    $0x40, SI
+	ADDQ    $0x40, DI
+	ADDQ    $0x40, R8
+	ADDQ    $0x40, BX
+	DECQ    DX
+	JNZ     row
+	VZEROUPPER
+	RET
+
 // func prefetchAVX2(at uintptr, stride int, n int)
 // Requires: MMX+
 TEXT ·prefetchAVX2(SB), NOSPLIT, $0-24

@@ -42,7 +42,8 @@ type table struct {
 
 	transpose8 func(dst *float32, ldd int, src *float32, lds, cols int) // 8 rows; nil: none
 
-	prefetch func(at uintptr, stride, n int) // n > 0 lines, stride bytes apart; at need not be memory of ours
+	packFour func(dst, src *float32, ld, k int) // k > 0 rows of 64 elements to four panels
+	prefetch func(at uintptr, stride, n int)    // n > 0 lines, stride bytes apart; at need not be memory of ours
 
 	micro [numWeights][microRows + 1]microFunc // by element type of B and rows: 16 columns
 	edge  [numWeights][microRows + 1]microFunc // the same for 1 to 8 columns

@@ -167,6 +167,7 @@ func genericTable() *table {
 		fromBF16:    fromBF16Generic,
 		toBF16:      toBF16Generic,
 	}
+	t.packFour = packFourGeneric
 	t.prefetch = func(uintptr, int, int) {}
 	for op := range unaryRows {
 		t.unary[op] = mapGeneric(unaryRows[op].generic)

@@ -1,5 +1,7 @@
 package kernel
 
+import "unsafe"
+
 // PanelCols is the width of a panel of packed B.
 const PanelCols = 16
 
@@ -51,14 +53,14 @@ func packPanels(dst, b []float32, k, cols, ldb int) {
 		}
 		return
 	}
-	d0, d1, d2, d3 := dst[:k*PanelCols], dst[k*PanelCols:][:k*PanelCols], dst[2*k*PanelCols:][:k*PanelCols], dst[3*k*PanelCols:][:k*PanelCols]
-	for p := range k {
-		row := (*[groupCols]float32)(b[p*ldb:])
-		at := p * PanelCols
-		*(*[PanelCols]float32)(d0[at:]) = [PanelCols]float32(row[:PanelCols])
-		*(*[PanelCols]float32)(d1[at:]) = [PanelCols]float32(row[PanelCols : 2*PanelCols])
-		*(*[PanelCols]float32)(d2[at:]) = [PanelCols]float32(row[2*PanelCols : 3*PanelCols])
-		*(*[PanelCols]float32)(d3[at:]) = [PanelCols]float32(row[3*PanelCols:])
+	_, _ = dst[groupCols*k-1], b[(k-1)*ldb+cols-1]
+	active.packFour(&dst[0], &b[0], ldb, k)
+}
+
+func packFourGeneric(dst, src *float32, ld, k int) {
+	b := unsafe.Slice(src, (k-1)*ld+groupCols)
+	for c := 0; c < groupCols; c += PanelCols {
+		copyPanel(unsafe.Slice(dst, groupCols*k)[c*k:], b[c:], k, PanelCols, ld)
 	}
 }
 

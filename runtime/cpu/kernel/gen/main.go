@@ -41,6 +41,7 @@ func run(args []string) error {
 	g.reductions()
 	g.conversions()
 	g.transpose()
+	g.packFour()
 	g.prefetch()
 	g.probes()
 

@@ -121,6 +121,42 @@ func (g *gen) transpose() {
 	g.end()
 }
 
+// packFour prints the copy of rows of four panels' columns to the panels.
+func (g *gen) packFour() {
+	const panels, panelBytes = 4, 64
+	g.function("packFourAVX2", "func(dst, src *float32, ld, k int)",
+		"packFourAVX2 copies k > 0 rows of 64 elements, ld apart, to four panels of k rows of 16.")
+	src := g.Load(g.Param("src"), g.GP64()).(reg.GPVirtual)
+	ld := g.Load(g.Param("ld"), g.GP64()).(reg.GPVirtual)
+	k := g.Load(g.Param("k"), g.GP64()).(reg.GPVirtual)
+	size := g.GP64()
+	g.SHLQ(Imm(2), ld)
+	g.MOVQ(k, size)
+	g.SHLQ(Imm(6), size)
+	var to [panels]reg.GPVirtual
+	to[0] = g.Load(g.Param("dst"), g.GP64()).(reg.GPVirtual)
+	for i := 1; i < panels; i++ {
+		to[i] = g.GP64()
+		g.LEAQ(Mem{Base: to[i-1], Index: size, Scale: 1}, to[i])
+	}
+	g.Label("row")
+	var ys [2 * panels]reg.VecVirtual
+	for i := range ys {
+		ys[i] = g.YMM()
+		g.VMOVUPS(Mem{Base: src, Disp: i * lanes * 4}, ys[i])
+	}
+	for i, y := range ys {
+		g.VMOVUPS(y, Mem{Base: to[i/2], Disp: i % 2 * lanes * 4})
+	}
+	g.ADDQ(ld, src)
+	for _, p := range to {
+		g.ADDQ(Imm(panelBytes), p)
+	}
+	g.DECQ(k)
+	g.JNZ(LabelRef("row"))
+	g.end()
+}
+
 // prefetch prints the loop that brings lines near before they are needed.
 func (g *gen) prefetch() {
 	g.function("prefetchAVX2", "func(at uintptr, stride, n int)",
