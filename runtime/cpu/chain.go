@@ -237,6 +237,18 @@ func (b *block) compileChain(nodes []int) (*chain, error) {
 			}
 		}
 	}
+	// Reductions read their operands when the whole piece has passed: those keep their place.
+	kept := map[int]bool{}
+	for _, i := range nodes {
+		if n := &b.flat.nodes[i]; n.op.Info().Class == ugraph.Reduction {
+			kept[n.args[0]] = true
+			if d := folded[n.args[0]]; d != nil {
+				for _, a := range d.args {
+					kept[a] = true
+				}
+			}
+		}
+	}
 	var free []chainRef
 	take := func() chainRef {
 		if n := len(free); n > 0 {
@@ -249,7 +261,7 @@ func (b *block) compileChain(nodes []int) (*chain, error) {
 	}
 	release := func(p int, args []int) {
 		for _, a := range args {
-			if last[a] == p && private(a) {
+			if last[a] == p && private(a) && !kept[a] {
 				if _, ok := folded[a]; !ok {
 					free = append(free, ref[a])
 					last[a] = -1
@@ -273,7 +285,6 @@ func (b *block) compileChain(nodes []int) (*chain, error) {
 				c.ops[o].sum, s.given = len(c.sums), true
 			}
 			c.sums = append(c.sums, s)
-			release(p, args)
 			continue
 		}
 		if folded[v] != nil {
