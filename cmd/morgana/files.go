@@ -3,24 +3,44 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 )
 
-// writeFile replaces a file whole: an interrupted write leaves the old one.
+// writeFile replaces a file whole.
 func (a *app) writeFile(name string, data []byte) error {
+	return a.replaceFile(name, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}
+
+// replaceFile writes a file beside the old one and moves it into its place: a write that fails or is
+// interrupted leaves the old one. What is no regular file, a device or a pipe, is written to as it is.
+func (a *app) replaceFile(name string, write func(io.Writer) error) error {
 	return a.files.change(func() error {
+		if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+			f, err := os.OpenFile(name, os.O_WRONLY, 0)
+			if err != nil {
+				return err
+			}
+			return errors.Join(write(f), f.Close())
+		}
 		tmp := name + ".tmp"
-		if err := os.WriteFile(tmp, data, 0o666); err != nil {
-			os.Remove(tmp)
+		f, err := os.Create(tmp)
+		if err != nil {
 			return err
 		}
-		if err := os.Rename(tmp, name); err != nil {
-			os.Remove(tmp)
-			return err
+		err = errors.Join(write(f), f.Close())
+		if err == nil {
+			err = os.Rename(tmp, name)
 		}
-		return nil
+		if err != nil {
+			os.Remove(tmp)
+		}
+		return err
 	})
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"sort"
 	"strings"
 	"time"
@@ -184,7 +185,7 @@ func (c *runCmd) one(a *app, d *cpu.Device, s subject, dims map[string][]int64) 
 		t := sess.Out[o.Name]
 		ro := runOutput{Name: o.Name, DType: t.DType.String(), Shape: t.Shape, Path: outFiles[o.Name], dtype: t.DType}
 		if ro.Path != "" {
-			if err := a.files.change(func() error { return tensor.WriteNpyFile(ro.Path, t) }); err != nil {
+			if err := a.replaceFile(ro.Path, func(w io.Writer) error { return tensor.WriteNpy(w, t) }); err != nil {
 				return false, fmt.Errorf("--output %s: %w", o.Name, err)
 			}
 		}

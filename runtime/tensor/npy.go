@@ -236,23 +236,6 @@ func ReadNpyFile(path string) (*Tensor, error) {
 	return t, nil
 }
 
-// WriteNpyFile writes t to the file at path; when that fails, a partial file is removed.
-func WriteNpyFile(path string, t *Tensor) error {
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	err = WriteNpy(f, t)
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
-		os.Remove(path)
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	return nil
-}
-
 // parseNpyHeader reads the one Python literal that a header is: a dictionary with the keys descr (a
 // string), fortran_order (True or False) and shape (a tuple of integers), each once.
 func parseNpyHeader(text string) (npyHeader, error) {
