@@ -160,7 +160,7 @@ func (c *closure) seed(nodes bool) {
 		v.size, v.forms = sizes[i], []polyID{forms[i]}
 		// What the closure's language lacks (integers, masks, where) is a seed in any case.
 		if v.leaf != nil || known && (nodes || !c.speaks(n)) {
-			at, ok := c.byPrint[fingerprint(v.axes, v.tensors)]
+			at, ok := c.byPrint[v.print()]
 			if !ok {
 				at = c.enter(v)
 			}
@@ -191,9 +191,19 @@ func (c *closure) speaks(n expr.Node) bool {
 	return true
 }
 
+// print is the fingerprint, in which a float is told from an integer or condition of the same elements: a
+// cast is not the value that it casts.
+func (v *value) print() digest {
+	d := fingerprint(v.axes, v.tensors)
+	if !v.dtype.IsFloat() {
+		d[0] = ^d[0]
+	}
+	return d
+}
+
 func (c *closure) enter(v *value) int {
 	c.values = append(c.values, v)
-	c.byPrint[fingerprint(v.axes, v.tensors)] = len(c.values) - 1
+	c.byPrint[v.print()] = len(c.values) - 1
 	c.st.Values = len(c.values)
 	return len(c.values) - 1
 }
@@ -277,6 +287,9 @@ func (c *closure) expand(vi int) {
 	v := c.values[vi]
 	from := v.paired
 	v.paired = len(v.forms)
+	if !v.dtype.IsFloat() { // of integers and conditions the program's own applications are all there are
+		return
+	}
 	if from == 0 {
 		c.done = append(c.done, vi)
 	}
