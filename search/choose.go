@@ -34,13 +34,12 @@ func (s *state) verifyAll(ctx context.Context, cands []candidate) []*Choice {
 		reasons := make([]string, len(batch))
 		var g errgroup.Group
 		g.SetLimit(s.jobs())
-		var mu sync.Mutex
 		for i := range batch {
 			g.Go(func() error {
-				c, reason := s.verifyOne(ctx, batch[i], judge, max(1, s.jobs()/size))
-				mu.Lock()
-				defer mu.Unlock()
-				results[i], reasons[i] = c, reason
+				reasons[i] = guarded(func() (reason string) {
+					results[i], reason = s.verifyOne(ctx, batch[i], judge, max(1, s.jobs()/size))
+					return reason
+				})
 				return nil
 			})
 		}
@@ -110,7 +109,7 @@ func (s *state) verifyOne(ctx context.Context, c candidate, judge func() (*stabi
 	g.SetLimit(jobs)
 	for i, check := range checks {
 		g.Go(func() error {
-			reasons[i] = check()
+			reasons[i] = guarded(check)
 			return nil
 		})
 	}
@@ -130,6 +129,18 @@ func (s *state) verifyOne(ctx context.Context, c candidate, judge func() (*stabi
 		out.Executed = true
 	}
 	return out, ""
+}
+
+// guarded is what a check says against a candidate; a check that panics cannot speak for it.
+func guarded(check func() string) (reason string) {
+	var err error
+	defer func() {
+		if err != nil {
+			reason = err.Error()
+		}
+	}()
+	defer recovered(&err)
+	return check()
 }
 
 // equalTo returns the record of verification, or why a candidate is not accepted.

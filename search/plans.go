@@ -172,6 +172,7 @@ func (s *state) each(n int, f func(i int) error) error {
 	g.SetLimit(s.jobs())
 	for i := range n {
 		g.Go(func() error {
+			defer recovered(&errs[i])
 			errs[i] = f(i)
 			return nil
 		})

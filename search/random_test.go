@@ -114,7 +114,7 @@ func sameFloats(t testing.TB, a, b *ugraph.Graph) {
 			}
 			x := make([]float64, n)
 			for j := range x {
-				x[j] = math.Sin(float64(j)*1.7+float64(len(v.Name))) + 0.3*math.Cos(float64(j*j%101)+float64(v.Name[1]))
+				x[j] = math.Sin(float64(j)*1.7+float64(len(v.Name))) + 0.3*math.Cos(float64(j*j%101)+float64(v.Name[len(v.Name)-1]))
 			}
 			tensor, err := interp.FromFloats(v.DType, shape, x)
 			if err != nil {

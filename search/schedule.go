@@ -107,11 +107,14 @@ func (s *state) schedule(ctx context.Context, x explored) ([]candidate, error) {
 		return nil, err
 	}
 	var out []candidate
+	unwritten := 0
 	for _, p := range plans {
 		for _, pick := range p.plan.Picks(perVariant) {
-			g, err := p.plan.Emit(pick)
+			g, err := emit(p.plan, pick)
 			if err != nil {
-				return nil, fmt.Errorf("a plan of %s cannot be written: %w", p.dag.Name, err)
+				unwritten++
+				s.r.Rejections = append(s.r.Rejections, Rejection{Hash: expr.Hash(p.dag), Reason: "a plan of " + p.dag.Name + " cannot be written: " + err.Error()})
+				continue
 			}
 			us := p.plan.US
 			for k := range p.plan.Groups {
@@ -121,6 +124,7 @@ func (s *state) schedule(ctx context.Context, x explored) ([]candidate, error) {
 		}
 	}
 	st := &s.r.Stats
+	st.Rejected += unwritten
 	st.States += sum.States + sum.Ideals
 	st.Pruned += sum.PrunedBound + sum.PrunedMemory + sum.Refused
 	st.Stages = append(st.Stages,
@@ -129,6 +133,19 @@ func (s *state) schedule(ctx context.Context, x explored) ([]candidate, error) {
 		StageStats{"schedule", "pruned by tile memory", sum.PrunedMemory}, StageStats{"schedule", "priced", sum.Stats.Priced})
 	st.Candidates += sum.Stats.Priced
 	return s.order(out), nil
+}
+
+// emit writes a plan. A broken invariant of the writer costs the candidate, not the search.
+func emit(p *partition.Plan, pick []int) (g *ugraph.Graph, err error) {
+	defer recovered(&err)
+	return p.Emit(pick)
+}
+
+// recovered turns a panic of a pass into an error.
+func recovered(err *error) {
+	if x := recover(); x != nil {
+		*err = fmt.Errorf("internal error: %v", x)
+	}
 }
 
 func addStats(sum *partition.Stats, t partition.Stats) {
