@@ -36,10 +36,10 @@ run_race() {
 	CGO_ENABLED=1 go test -race $short $(packages_with 'errgroup|go func|sync\.(WaitGroup|Mutex|Pool)|t\.Parallel')
 }
 
-# Each fuzz target for a few seconds, from its committed corpus.
+# Each fuzz target for 20 seconds, from its committed corpus; --full: for two minutes.
 run_fuzz() {
-	local seconds=5 file name n=0 bad=0
-	[ "$full" = 1 ] && seconds=20
+	local seconds=20 file name n=0 bad=0
+	[ "$full" = 1 ] && seconds=120
 	while IFS=: read -r file name; do
 		n=$((n + 1))
 		echo "== $name in $file"
@@ -59,4 +59,7 @@ build_for() {
 	if [ "$full" = 1 ] || [ "$1" = windows/arm64 ]; then go vet ./...; fi
 }
 
-export -f check_gofmt test_command run_test_command run_corpus packages_with run_race run_fuzz run_portable build_for
+# A small program through every stage: what to run while working on anything.
+run_tiny() { go test -count=1 -run '^TestEndToEnd$' ./cmd/morgana; }
+
+export -f check_gofmt test_command run_test_command run_corpus packages_with run_race run_fuzz run_portable build_for run_tiny
