@@ -470,8 +470,9 @@ func (a *analysis) positive(x dual) dual {
 
 // dualSource draws the same inputs as fieldSource, as variables.
 type dualSource struct {
-	a    *analysis
-	from *fieldSource
+	a     *analysis
+	from  *fieldSource
+	words field.Key // of integers: the same at every point
 }
 
 func (s dualSource) input(name string, index int) dual {
@@ -479,4 +480,7 @@ func (s dualSource) input(name string, index int) dual {
 	return s.a.variable(v, s.a.s.Key(v), inputNumber(name))
 }
 
-func (s dualSource) word(name string, index int) uint64 { return s.from.word(name, index) }
+func (s dualSource) word(name string, index int) uint64 {
+	k := s.words.Label(name)
+	return k.Word(uint64(index), 1)
+}

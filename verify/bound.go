@@ -20,6 +20,8 @@ type bound struct {
 	curved int     // exponents of a basis that do not depend on that input, or all
 	hashed int
 	roots  int
+	degree int64 // of a difference of two outputs
+	least  int   // number of tests that must be made at least
 }
 
 // maxTests bounds the tests of a verification.
@@ -31,7 +33,7 @@ func (b *bound) tests(opt Options) (int, error) {
 	if b.log2 > -0.25 {
 		return 0, &errUndecided{fmt.Sprintf("the error bound is void (2^%.1f for one test)", b.log2)}
 	}
-	n := max(2, math.Ceil(want/-b.log2))
+	n := max(2, float64(b.least), math.Ceil(want/-b.log2))
 	if b.cells < 1 {
 		// Log1p: for cells below 2^-53 the difference 1 − cells would be 1, and no test too few.
 		n = max(n, math.Ceil(want*math.Ln2/-math.Log1p(-b.cells)))
@@ -48,6 +50,8 @@ const analysisTest = 1 << 20
 // runAnalysis evaluates both graphs over duals: exponents are those of component comp, degrees those in
 // one input (block), derivatives are taped on demand.
 func (c *check) runAnalysis(in *instance, st setting, comp, block, point int, derivatives bool, lower *exponents) (*analysis, *pairOf[dual], error) {
+	words := c.key.Label("assignments")
+	words = words.Derive(uint64(c.assignment+1), 0)
 	for try := 0; ; try++ {
 		key := c.key.Derive(analysisTest+uint64(point), uint64(try))
 		sp := field.NewSpace(field.PoolChain(point, st.comps), st.comps, key, st.model, st.roots)
@@ -58,7 +62,7 @@ func (c *check) runAnalysis(in *instance, st setting, comp, block, point int, de
 			a.most = maxExponents
 		}
 		a.dir, a.lower = key.Label("directions"), lower
-		p, err := evaluateBoth[dual](c, a, in, st, dualSource{a, &fieldSource{s: sp}})
+		p, err := evaluateBoth[dual](c, a, in, st, dualSource{a, &fieldSource{s: sp}, words})
 		var re *field.Redraw
 		if errors.As(err, &re) && try < maxRedraws {
 			continue
@@ -110,13 +114,9 @@ func (c *check) bound(in *instance, st setting) (*bound, error) {
 		}
 	}
 	if st.model == field.H {
-		b.cells = min(b.cells, cellOfOrder(a.s.Compared()))
+		b.cells *= cellOfOrder(a.s.Compared())
 	}
-	for _, i := range c.a.Inputs {
-		if c.a.Value(i.Value).DType == ugraph.Bool {
-			b.cells = min(b.cells, 0.5)
-		}
-	}
+	b.degree = dx + dz
 	return b, nil
 }
 
@@ -459,7 +459,7 @@ func (c *check) signs(in *instance, st setting, b *bound) error {
 		}
 	}
 	if n := len(rows) - rank; n > 0 {
-		b.cells = math.Exp2(-float64(n))
+		b.cells *= math.Exp2(-float64(n))
 	}
 	return nil
 }

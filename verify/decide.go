@@ -212,6 +212,12 @@ func (c *check) tryWay(r reading, w way) (*mismatch, error) {
 	if err != nil && !w.real {
 		return nil, err
 	}
+	c.sawDefined = map[int]bool{}
+	if !w.weighted || !w.induct && w.trips == 0 || len(over) > 0 {
+		// Induction makes the mask of columns complete; the columns of loops that are run by the number of
+		// their trips are not exchangeable.
+		s.masked = -1
+	}
 	pl := plan{trips: w.trips, blocks: 2, env: c.env, real: w.real, need: need, weigh: w.weighted}
 	if w.lenient {
 		pl.need = nil // nothing is proved here: the smallest sizes will do
@@ -278,24 +284,34 @@ func (c *check) tryWay(r reading, w way) (*mismatch, error) {
 	if w.lenient {
 		return nil, &errUndecided{"no difference was found, but nothing is proved"}
 	}
-	if c.integersDecide(in) {
-		return nil, &errUndecided{"an integer input is compared or computed with, which random values do not exhaust"}
-	}
-	b, err := c.bound(small, st)
+	labels, err := c.labelCells(s, small, free, s.masked >= 0)
 	if err != nil {
 		return nil, err
 	}
+	c.exhaustive = labels.exhaustive
+	b, err := c.boundOfLabels(small, st)
+	if err != nil {
+		return nil, err
+	}
+	b.account(labels)
 	tests, err := b.tests(c.opt)
 	if err != nil {
 		return nil, err
 	}
-	for t := 1; t < tests; t++ {
+	first := 1
+	if len(labels.exhaustive) > 0 {
+		first = 0 // all values in turn, from the first test on
+	}
+	for t := first; t < tests; t++ {
 		if ev, err = c.draw(in, st, t); err != nil {
 			return nil, err
 		}
 		if m, err := c.compare(ev); m != nil || err != nil {
 			return m, err
 		}
+	}
+	if err := c.definedOutputs(); err != nil {
+		return nil, err
 	}
 	c.res.Tests = tests
 	c.res.ErrorLog2 = b.log2 * float64(tests)

@@ -146,7 +146,7 @@ func Equal(ctx context.Context, a, b *ugraph.Graph, opt Options) (*Result, error
 	if err != nil {
 		return nil, err
 	}
-	c := &check{ctx: ctx, a: a, b: b, m: m, opt: opt, res: &Result{Matched: m.by, Seed: opt.Seed}}
+	c := &check{assignment: -1, sawDefined: map[int]bool{}, ctx: ctx, a: a, b: b, m: m, opt: opt, res: &Result{Matched: m.by, Seed: opt.Seed}}
 	if err := c.decide(); err != nil {
 		return nil, err
 	}
@@ -164,9 +164,13 @@ type check struct {
 	env   ugraph.Env
 	comps int // components that the graphs' nested exponentials need; 0: not known yet
 
-	limit         int  // of entries and terms of an evaluation of places; 0: maxDemand
-	demand        int  // entries and terms that the last evaluation of places asked for
-	partialBlocks bool // not all blocks that write one place were compared
+	assignment    int          // of boolean and integer inputs, for error bounds; −1: that of the test
+	sawDefined    map[int]bool // outputs that were defined somewhere in some test
+	test          int          // the test that is drawn
+	exhaustive    map[int]bool // inputs of 8 bits of which each test draws the next value
+	limit         int          // of entries and terms of an evaluation of places; 0: maxDemand
+	demand        int          // entries and terms that the last evaluation of places asked for
+	partialBlocks bool         // not all blocks that write one place were compared
 }
 
 func (c *check) note(format string, args ...any) {
@@ -252,6 +256,7 @@ func (c *check) draw(in *instance, st setting, test int) (*evaluation, error) {
 			limit = max(maxRedraws, min(limit, redrawWork/max(n, 1)))
 		}
 	}
+	c.test = test
 	for try := 0; ; try++ {
 		key := c.key.Derive(uint64(test), uint64(try))
 		sp := field.NewSpace(field.PoolChain(test, st.comps), st.comps, key, st.model, st.roots)
@@ -290,6 +295,16 @@ func (c *check) inputElements(in *instance) (int, error) {
 		total += n
 	}
 	return total, nil
+}
+
+// definedOutputs reports an output that was undefined in every test.
+func (c *check) definedOutputs() error {
+	for i, o := range c.a.Outputs {
+		if !c.sawDefined[i] {
+			return &errUndecided{"output " + o.Name + " is undefined everywhere in the program"}
+		}
+	}
+	return nil
 }
 
 // source draws inputs of an algebra.
@@ -481,9 +496,9 @@ func drawInput[V any](c *check, e *engine[V], i int, src source[V]) (*tensor[V],
 		t.f[k] = src.input(name, k)
 	}
 	if t.i != nil {
-		lo, hi := c.integerRange(e.inst, i)
+		one := c.integerSource(e.inst, i, shape, func(k int) uint64 { return src.word(name, k) })
 		for k := range t.i {
-			t.i[k] = lo + int64(src.word(name, k)%uint64(hi-lo))
+			t.i[k] = one(k)
 		}
 	}
 	return t, nil
@@ -550,7 +565,8 @@ func (c *check) compare(ev *evaluation) (*mismatch, error) {
 			name := c.a.Outputs[i].Name
 			return &mismatch{w: Witness{name, idx, wa, wb}, what: fmt.Sprintf("output %s differs at %v", name, idx)}, nil
 		}
-		if defined == 0 {
+		c.sawDefined[i] = c.sawDefined[i] || defined > 0
+		if defined == 0 && !c.hasLabels() { // else some assignment may mask everything
 			return nil, &errUndecided{"output " + c.a.Outputs[i].Name + " is undefined everywhere in the program"}
 		}
 	}

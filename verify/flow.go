@@ -101,6 +101,8 @@ func mixedAxes(g *ugraph.Graph, n *ugraph.Node, k int) (axes []int, all bool) {
 			ax = 2*rank - 3 - ax
 		}
 		return []int{ax}, false
+	case ugraph.OpAttention: // heads that are shared are lost on the way, which says that they are mixed
+		return [][]int{{rank - 1}, {rank - 2, rank - 1}, {rank - 2}, {rank - 1}}[k], false
 	case ugraph.OpAccum:
 		for ax := range rank {
 			if g.Values[a].Cut(ax).Loop {

@@ -43,8 +43,11 @@ type sizing struct {
 	fixed   map[int]int    // slot → the least size it needs
 	reduced map[int]bool   // slots of grid counts that need their real number
 
-	stacks    map[int][]int // slot of a grid count → axes of extent 1 per block that are stacked along it
-	unweighed map[int]bool  // slots of grid counts whose blocks cannot have weights of their own
+	stacks                        map[int][]int // slot of a grid count → axes of extent 1 per block that are stacked along it
+	masked, maskedDim, maskedAxis int           // the mask of columns: its input (−1: none), the dimension and axis that it masks
+	maskedLoop                    bool          // a loop cuts that axis
+
+	unweighed map[int]bool // slots of grid counts whose blocks cannot have weights of their own
 }
 
 type cutVars struct{ parts, tile int } // slots, -1 where absent
@@ -66,7 +69,7 @@ type relation struct {
 }
 
 func newSizing() *sizing {
-	return &sizing{start: map[*ugraph.Graph][]int{}, grids: map[*ugraph.Graph][]cutVars{}, loops: map[*ugraph.Graph]cutVars{},
+	return &sizing{masked: -1, maskedDim: -1, start: map[*ugraph.Graph][]int{}, grids: map[*ugraph.Graph][]cutVars{}, loops: map[*ugraph.Graph]cutVars{},
 		pinned: map[int]string{}, stacks: map[int][]int{}, unweighed: map[int]bool{}, iota: map[int]bool{}, fixed: map[int]int{}, reduced: map[int]bool{}}
 }
 

@@ -8,12 +8,32 @@ const maxPosition = 1 << 20
 
 // integerRange is the range [lo, hi) of values that an integer or boolean input is drawn from: the
 // rows of what it indexes; small integers, so that ties and both outcomes occur, where it is
-// compared or computed with; large ones where it only becomes a number.
+// compared or computed with (all of those of 8 bits); large ones where it only becomes a number.
 func (c *check) integerRange(in *instance, i int) (lo, hi int64) {
 	dt := c.a.Value(c.a.Inputs[i].Value).DType
-	if dt == ugraph.Bool {
+	use := c.integerUse(in, i)
+	switch {
+	case dt == ugraph.Bool:
 		return 0, 2
+	case dt.Size() == 1 && !use.index:
+		return int64(dt.Min()), int64(dt.Max()) + 1
+	case use.index:
+		return 0, max(1, min(use.limit, int64(dt.Max())))
+	case use.computed:
+		return -8, 8
 	}
+	return 0, use.limit
+}
+
+type integerUse struct {
+	limit    int64
+	index    bool // some gather or scatter_add uses it
+	computed bool
+	number   bool // it becomes a float, or is moved to an output
+}
+
+// integerUse is what both graphs do with an input.
+func (c *check) integerUse(in *instance, i int) integerUse {
 	use := integerUse{limit: maxPosition}
 	use.follow(in, c.a, c.a.Inputs[i].Value)
 	for j, k := range c.m.inputs {
@@ -21,48 +41,20 @@ func (c *check) integerRange(in *instance, i int) (lo, hi int64) {
 			use.follow(in, c.b, c.b.Inputs[j].Value)
 		}
 	}
-	hi = use.limit
-	if use.computed {
-		hi = min(hi, 16)
-	}
-	if dt == ugraph.I8 || dt == ugraph.U8 {
-		hi = min(hi, 128)
-	}
-	if use.computed && !use.index && dt != ugraph.U8 {
-		return -hi / 2, max(hi/2, 1)
-	}
-	return 0, max(hi, 1)
+	return use
 }
 
-type integerUse struct {
-	limit    int64
-	index    bool // some gather or scatter_add uses it
-	computed bool
-}
-
-// integersDecide tells whether an integer input is compared or computed with: then a difference may
-// hide at values that random draws do not meet.
-func (c *check) integersDecide(in *instance) bool {
-	for i := range c.a.Inputs {
-		if !c.a.Value(c.a.Inputs[i].Value).DType.IsInt() {
-			continue
-		}
-		use := integerUse{limit: maxPosition}
-		use.follow(in, c.a, c.a.Inputs[i].Value)
-		for j, k := range c.m.inputs {
-			if k == i {
-				use.follow(in, c.b, c.b.Inputs[j].Value)
-			}
-		}
-		if use.computed {
-			return true
+// follow looks at every operator that sees the value, through operators that only move it. It returns
+// the outputs of the graph that the value is moved to.
+func (u *integerUse) follow(in *instance, g *ugraph.Graph, v ugraph.ValueID) (reached []int) {
+	for k, o := range g.Outputs {
+		if o.Value == v {
+			reached = append(reached, k)
+			u.number = u.number || g.Level == ugraph.KernelLevel
+			// Blocks that combine compute with it.
+			u.computed = u.computed || o.Store != nil && o.Store.Reduce != ""
 		}
 	}
-	return false
-}
-
-// follow looks at every operator that sees the value, through operators that only move it.
-func (u *integerUse) follow(in *instance, g *ugraph.Graph, v ugraph.ValueID) {
 	for i := range g.Nodes {
 		n := &g.Nodes[i]
 		for k, a := range n.Args {
@@ -71,7 +63,9 @@ func (u *integerUse) follow(in *instance, g *ugraph.Graph, v ugraph.ValueID) {
 			}
 			switch {
 			case n.Body != nil:
-				u.follow(in, n.Body, n.Body.Inputs[k].Value)
+				for _, o := range u.follow(in, n.Body, n.Body.Inputs[k].Value) {
+					reached = append(reached, u.follow(in, g, n.Results[o])...)
+				}
 			case (n.Op == ugraph.OpGather || n.Op == ugraph.OpScatterAdd) && k == 1:
 				ax, err := ugraph.NormalAxis(n.Attrs.Int("axis", 0), g.Value(n.Args[0]).Rank())
 				if err != nil {
@@ -81,14 +75,18 @@ func (u *integerUse) follow(in *instance, g *ugraph.Graph, v ugraph.ValueID) {
 					u.limit = min(u.limit, int64(d))
 					u.index = true
 				}
-			case n.Op == ugraph.OpRope && k == 1, n.Op == ugraph.OpCast && g.Value(n.Results[0]).DType.IsFloat():
-			case n.Op == ugraph.OpLoad, n.Op.Info().Class == ugraph.Movement, n.Op == ugraph.OpCast:
+			case n.Op == ugraph.OpRope && k == 1, n.Op == ugraph.OpUniform, n.Op == ugraph.OpCast && g.Value(n.Results[0]).DType.IsFloat():
+				u.number = true
+			case n.Op == ugraph.OpScatterAdd: // a sum of integers
+				u.computed = true
+			case n.Op == ugraph.OpLoad, n.Op.Info().Class == ugraph.Movement, n.Op == ugraph.OpCast && g.Value(n.Results[0]).DType.Size() > g.Value(v).DType.Size():
 				for _, r := range n.Results {
-					u.follow(in, g, r)
+					reached = append(reached, u.follow(in, g, r)...)
 				}
 			default:
 				u.computed = true
 			}
 		}
 	}
+	return reached
 }

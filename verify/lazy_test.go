@@ -82,7 +82,7 @@ func lazyIsDense(t *testing.T, g *ugraph.Graph) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &check{ctx: context.Background(), a: g, b: g, m: m, res: &Result{}}
+	c := &check{assignment: -1, sawDefined: map[int]bool{}, ctx: context.Background(), a: g, b: g, m: m, res: &Result{}}
 	c.key, c.env = c.streamKey(), c.realEnv()
 	in, err := c.analyse().solve(plan{blocks: 2, env: c.env, real: true})
 	if err != nil {

@@ -304,6 +304,9 @@ func (c *check) needs(s *sizing) (need map[int]int, over []int, single, free map
 			}
 		}
 	}
+	free = s.freeAxes(c, fl, out, axisOf)
+	c.findColumnMask(s, fl, free, axisOf)
+	s.maskedLoop = s.masked >= 0 && looped[s.maskedAxis]
 	need = map[int]int{}
 	var axes []int
 	for a := range reduced {
@@ -345,6 +348,9 @@ func (c *check) needs(s *sizing) (need map[int]int, over []int, single, free map
 					break
 				}
 			}
+			if s.masked >= 0 && a == s.maskedAxis {
+				n = 2*n + 1 // as many columns of each label
+			}
 			if looped[a] {
 				n *= 2
 			}
@@ -382,5 +388,5 @@ func (c *check) needs(s *sizing) (need map[int]int, over []int, single, free map
 			single[s.find(cv.parts)] = free
 		}
 	}
-	return need, over, single, s.freeAxes(c, fl, out, axisOf), c.placePositions(s, need, axisOf)
+	return need, over, single, free, c.placePositions(s, need, axisOf)
 }

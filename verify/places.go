@@ -83,8 +83,8 @@ func (z *lazyEngine[V]) inputs(c *check, src source[V]) []*lazyTensor[V] {
 			out[i] = z.of(dt, shape, func(k int) cell[V] { return cell[V]{f: src.input(name, k)} })
 			continue
 		}
-		lo, hi := c.integerRange(z.inst, i)
-		out[i] = z.of(dt, shape, func(k int) cell[V] { return cell[V]{i: lo + int64(src.word(name, k)%uint64(hi-lo))} })
+		one := c.integerSource(z.inst, i, shape, func(k int) uint64 { return src.word(name, k) })
+		out[i] = z.of(dt, shape, func(k int) cell[V] { return cell[V]{i: one(k)} })
 	}
 	return out
 }

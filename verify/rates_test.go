@@ -49,7 +49,7 @@ func TestFalseAcceptRates(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			c := &check{ctx: context.Background(), a: p, b: g, m: m, res: &Result{}}
+			c := &check{assignment: -1, sawDefined: map[int]bool{}, ctx: context.Background(), a: p, b: g, m: m, res: &Result{}}
 			c.key, c.env = c.streamKey(), c.realEnv()
 			s := c.analyse()
 			need, _, single, _, err := c.needs(s)

@@ -54,6 +54,15 @@ func (c *check) record(s *sizing, in *instance, w way, r reading, b *bound, over
 	}
 	c.note("error of one test 2^%.1f, model %s of the maximum, %s square roots", b.log2, r.model, rootsText(r.roots, b))
 	c.noteSymbols(r)
+	if s.masked >= 0 {
+		c.note("mask %s: columns without any, with all and with both labels, %s", c.a.Value(c.a.Inputs[s.masked].Value).Name, map[bool]string{true: "in every pair of trips", false: "in every row"}[s.maskedLoop])
+	}
+	if c.hasLabels() {
+		c.note("boolean and integer inputs: an assignment of those that one output entry sees is met with probability %.2g or more in a test", b.cells)
+	}
+	if len(c.exhaustive) > 0 {
+		c.note("an input of 8 bits takes all its values")
+	}
 	if ev.undef > 0 {
 		c.note("%d entries of outputs are undefined in the program and were not compared", ev.undef)
 	}

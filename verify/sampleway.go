@@ -19,13 +19,16 @@ func (c *check) tryPlaces(r reading) (*mismatch, error) {
 		return nil, &errUndecided{"blocks of the real size are compared under model S with opaque roots only"}
 	}
 	s := c.analyse()
+	c.sawDefined = map[int]bool{}
 	in, err := s.solve(plan{trips: 0, blocks: 2, env: c.env, real: true})
 	if err != nil {
 		return nil, err
 	}
-	if c.integersDecide(in) {
-		return nil, &errUndecided{"an integer input is compared or computed with, which random values do not exhaust"}
+	labels, err := c.labelCells(s, in, nil, false)
+	if err != nil {
+		return nil, err
 	}
+	c.exhaustive = labels.exhaustive
 	nums, numsErr := c.numbersOf()
 	if numsErr != nil {
 		nums = &numbers{sums: []int64{0}}
@@ -63,6 +66,7 @@ func (c *check) tryPlaces(r reading) (*mismatch, error) {
 	if err != nil {
 		return nil, err
 	}
+	b.account(labels)
 	tests, err := b.tests(c.opt)
 	if err != nil {
 		return nil, err
@@ -96,6 +100,9 @@ func (c *check) tryPlaces(r reading) (*mismatch, error) {
 			return m, err
 		}
 	}
+	if err := c.definedOutputs(); err != nil {
+		return nil, err
+	}
 	whole = whole && !c.partialBlocks
 	c.res.Tests, c.res.ErrorLog2 = tests, b.log2*float64(tests)
 	if n := max(1, c.opt.Candidates); n > 1 {
@@ -109,7 +116,7 @@ func (c *check) tryPlaces(r reading) (*mismatch, error) {
 // block at a time: bound 3.2 is a bound for one output entry.
 func (c *check) boundOfPlaces(in *instance, st setting, sm *sample) (*bound, error) {
 	if st.comps == 1 {
-		return c.bound(in, st)
+		return c.boundOfLabels(in, st)
 	}
 	var worst *bound
 	n := 0
@@ -118,7 +125,7 @@ func (c *check) boundOfPlaces(in *instance, st setting, sm *sample) (*bound, err
 			one := st
 			one.places = make([][]int, len(sm.places))
 			one.places[i] = ps[k:min(k+1, len(ps))]
-			b, err := c.bound(in, one)
+			b, err := c.boundOfLabels(in, one)
 			if err != nil {
 				return nil, err
 			}

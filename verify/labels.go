@@ -1,0 +1,257 @@
+package verify
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/morgana-ml/morgana/ugraph"
+)
+
+// Boolean and integer inputs are concrete: a test sees one assignment, and a difference may hide at
+// another. This file counts the assignments that an output entry can see, so that enough tests are
+// made for each of them (theory 1.5: a data-dependent bit), and gives masks over a reduced axis the
+// patterns that theorem 4.2 asks for instead: labels of columns.
+
+// labelCells says how integer and boolean inputs are drawn and what that costs.
+type labelCells struct {
+	cells      float64      // least probability of an assignment in one test
+	numbers    float64      // log2 of the least range of an integer that becomes a number; 0: none does
+	exhaustive map[int]bool // inputs of 8 bits of which each test draws the next value
+}
+
+// findColumnMask looks for the only boolean input that masks columns: it is used, moved whole or
+// negated, as the condition of where between floats and as the mask of attention, over one axis that is
+// mixed, and an output entry sees one position of its other axes. Then the label of a column is one bit,
+// and by theorem 4.2 the sets of labels that are present are all that matters: none, all, or both with
+// as many columns each as without labels. It sets the input and the axis in s; positions and combining
+// blocks, which make more labels, forbid it.
+func (c *check) findColumnMask(s *sizing, fl *flow, free map[int]bool, axisOf func(int) int) {
+	s.masked = -1
+	if len(s.iota) > 0 {
+		return
+	}
+	for i := range c.a.Inputs {
+		v := c.a.Inputs[i].Value
+		if c.a.Value(v).DType != ugraph.Bool {
+			continue
+		}
+		dim := -1
+		for ax, d := range c.a.Value(v).Shape {
+			if !d.Is(1) && !free[s.find(s.slot(c.a, v, ax))] {
+				if dim >= 0 {
+					return
+				}
+				dim = ax
+			}
+		}
+		if dim < 0 {
+			continue
+		}
+		if s.masked >= 0 || !masksOnly(c.a, v) {
+			s.masked = -1
+			return
+		}
+		for j, k := range c.m.inputs {
+			if k == i && !masksOnly(c.b, c.b.Inputs[j].Value) {
+				return
+			}
+		}
+		s.masked, s.maskedDim = i, dim
+	}
+	if s.masked < 0 {
+		return
+	}
+	q := axisOf(s.slot(c.a, c.a.Inputs[s.masked].Value, s.maskedDim))
+	for _, g := range s.order {
+		for _, cut := range s.grids[g] {
+			for _, rel := range s.rels {
+				for _, part := range rel.parts {
+					if s.find(part) == s.find(cut.parts) && axisOf(rel.whole) == q {
+						s.masked = -1
+						return
+					}
+				}
+			}
+		}
+	}
+	s.maskedAxis = q
+}
+
+// masksOnly tells whether a boolean value is only moved whole, negated, and used to mask floats.
+func masksOnly(g *ugraph.Graph, v ugraph.ValueID) bool {
+	for _, o := range g.Outputs {
+		if o.Value == v {
+			return false
+		}
+	}
+	for i := range g.Nodes {
+		n := &g.Nodes[i]
+		for k, a := range n.Args {
+			if a != v {
+				continue
+			}
+			ok := false
+			switch {
+			case n.Body != nil:
+				ok = masksOnly(n.Body, n.Body.Inputs[k].Value)
+			case n.Op == ugraph.OpWhere:
+				ok = k == 0 && g.Value(n.Results[0]).DType.IsFloat()
+			case n.Op == ugraph.OpAttention:
+				ok = true
+			case n.Op == ugraph.OpLoad, n.Op == ugraph.OpNot, n.Op == ugraph.OpReshape, n.Op == ugraph.OpBroadcast, n.Op == ugraph.OpTranspose:
+				ok = masksOnly(g, n.Results[0])
+			}
+			if !ok {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// columnBit is entry k of the mask of columns: along every row of the masked axis, and in each of two
+// halves of it where a loop cuts it, the labels are all 0, all 1, or take turns.
+func (s *sizing) columnBit(word func(index int) uint64, shape []int, k int) int64 {
+	inner := strides(shape)[s.maskedDim]
+	n := shape[s.maskedDim]
+	p := k / inner % n
+	row := k/(inner*n)*inner + k%inner
+	segment, length := 0, n
+	if s.maskedLoop {
+		length = (n + 1) / 2
+		segment = p / length
+	}
+	r := word(2*row + segment)
+	switch r % 3 {
+	case 0:
+		return 0
+	case 1:
+		return 1
+	}
+	return int64(p)&1 ^ int64(r>>32&1)
+}
+
+// integerSource draws the entries of an integer or boolean input.
+func (c *check) integerSource(in *instance, i int, shape []int, word func(k int) uint64) func(k int) int64 {
+	s := in.sizes
+	lo, hi := c.integerRange(in, i)
+	n := uint64(hi - lo)
+	switch {
+	case s.masked == i:
+		if c.assignment >= 0 { // every row alike
+			half := [2]uint64{uint64(c.assignment % 3), uint64(c.assignment / 3 % 3)}
+			word = func(k int) uint64 { return half[k&1] }
+		}
+		return func(k int) int64 { return s.columnBit(word, shape, k) }
+	case c.exhaustive[i]:
+		return func(k int) int64 { return lo + int64((uint64(k)*37+uint64(c.test))%n) }
+	}
+	return func(k int) int64 { return lo + int64(word(k)%n) }
+}
+
+// labelCells counts the assignments of integer and boolean inputs that one output entry sees, for
+// instances of s in which the axes in free have one position per entry. columns: the mask of columns is
+// drawn by its patterns.
+func (c *check) labelCells(s *sizing, in *instance, free map[int]bool, columns bool) (*labelCells, error) {
+	l := &labelCells{cells: 1, exhaustive: map[int]bool{}}
+	logCells := 0.0
+	for i := range c.a.Inputs {
+		v := c.a.Inputs[i].Value
+		dt := c.a.Value(v).DType
+		if dt.IsFloat() {
+			continue
+		}
+		seen := 1.0
+		for ax := range c.a.Value(v).Shape {
+			d, _, err := in.extent(c.a, v, ax)
+			if err != nil {
+				return nil, err
+			}
+			if !free[s.find(s.slot(c.a, v, ax))] {
+				seen *= float64(d)
+			}
+		}
+		use := c.integerUse(in, i)
+		lo, hi := c.integerRange(in, i)
+		switch {
+		case dt == ugraph.Bool && columns && i == s.masked:
+			logCells -= math.Log2(3)
+			if s.maskedLoop {
+				logCells -= math.Log2(3)
+			}
+		case dt == ugraph.Bool:
+			logCells -= seen
+		case use.computed && dt.Size() == 1 && seen == 1:
+			l.exhaustive[i] = true
+		case use.computed:
+			return nil, &errUndecided{"an integer input is compared or computed with, which random values do not exhaust"}
+		case use.index:
+			logCells -= seen * math.Log2(float64(hi-lo))
+		}
+		if !use.computed && use.number {
+			if bits := math.Log2(float64(hi - lo)); l.numbers == 0 || bits < l.numbers {
+				l.numbers = bits
+			}
+		}
+	}
+	if len(l.exhaustive) > 1 || len(l.exhaustive) == 1 && logCells < 0 {
+		return nil, &errUndecided{fmt.Sprintf("%d inputs of 8 bits are computed with beside other integers, which random values do not exhaust", len(l.exhaustive))}
+	}
+	l.cells = math.Exp2(logCells)
+	return l, nil
+}
+
+// account takes the integer and boolean inputs into a bound.
+func (b *bound) account(l *labelCells) {
+	b.cells *= l.cells
+	if l.numbers > 0 {
+		// A polynomial of degree D in integers of a range R vanishes at a share of at most D/R.
+		b.log2 = math.Log2(math.Exp2(b.log2) + math.Exp2(math.Log2(float64(b.degree)+1)-l.numbers))
+	}
+	if len(l.exhaustive) > 0 {
+		b.least = 2 * exhaustiveValues
+	}
+}
+
+// exhaustiveValues is the number of values of an integer of 8 bits.
+const exhaustiveValues = 256
+
+// boundOfLabels is the largest error of one test over assignments of boolean and integer inputs: all
+// patterns of a mask of columns, else a few random ones, which differ in which terms they leave.
+func (c *check) boundOfLabels(in *instance, st setting) (*bound, error) {
+	n := 1
+	switch s := in.sizes; {
+	case s.masked >= 0 && s.maskedLoop:
+		n = 9
+	case s.masked >= 0:
+		n = 3
+	case c.hasLabels():
+		n = 4
+	}
+	defer func() { c.assignment = -1 }()
+	var worst *bound
+	for c.assignment = range n {
+		b, err := c.bound(in, st)
+		if err != nil {
+			return nil, err
+		}
+		if worst == nil || b.log2 > worst.log2 {
+			cells := 1.0
+			if worst != nil {
+				cells = worst.cells
+			}
+			worst, b.cells = b, min(b.cells, cells)
+		}
+	}
+	return worst, nil
+}
+
+// hasLabels tells whether an input is boolean or integer.
+func (c *check) hasLabels() bool {
+	for _, in := range c.a.Inputs {
+		if !c.a.Value(in.Value).DType.IsFloat() {
+			return true
+		}
+	}
+	return false
+}
