@@ -11,7 +11,6 @@ import (
 	"github.com/morgana-ml/morgana/runtime/memory"
 	"github.com/morgana-ml/morgana/runtime/tensor"
 	"github.com/morgana-ml/morgana/ugraph"
-	"github.com/morgana-ml/morgana/ugraph/library"
 )
 
 // Device is a CPU with a set number of threads. Its methods may be called by several goroutines.
@@ -32,7 +31,7 @@ func (d *Device) Close() { d.pool.Close() }
 // Program is a program or μGraph ready to run on a device, for any sizes within its symbols' bounds.
 type Program struct {
 	dev     *Device
-	graph   *ugraph.Graph // composite operators inside kernels expanded
+	graph   *ugraph.Graph
 	weights []*tensor.Tensor
 
 	mu     sync.Mutex
@@ -50,11 +49,7 @@ func (d *Device) Load(g *ugraph.Graph, weights map[string]*tensor.Tensor) (*Prog
 	if err := ugraph.Validate(g); err != nil {
 		return nil, err
 	}
-	expanded, err := library.Expand(g)
-	if err != nil {
-		return nil, err
-	}
-	p := &Program{dev: d, graph: expanded, idle: map[string][]*instance{}, packed: map[string]map[packing]*memory.Buffer{},
+	p := &Program{dev: d, graph: g, idle: map[string][]*instance{}, packed: map[string]map[packing]*memory.Buffer{},
 		weights: make([]*tensor.Tensor, len(g.Inputs))}
 	used := 0
 	for i, in := range g.Inputs {

@@ -4,17 +4,50 @@ import (
 	"fmt"
 
 	"github.com/morgana-ml/morgana/ugraph"
+	"github.com/morgana-ml/morgana/ugraph/library"
 )
 
 // plainTile is about how many elements a block of an operator that is run by itself works on: small
 // enough for the second-level cache, large enough that a block costs more than its hand-out.
 const plainTile = 1 << 15
 
+// plainRow is the longest row of a norm or softmax that is one kernel: blocks keep whole rows.
+const plainRow = 4 * plainTile
+
 // Unfused returns the graph with every operator outside of a kernel as a kernel of its own, cut into
 // blocks for the sizes in env: what `--plain` runs, so that fused and unfused differ in fusion alone.
-// Reshapes stay as they are: they move nothing. Graph-defined kernels are kept.
+// A norm or softmax over the last axis is one operator, as in the frameworks that run operator by
+// operator; rope, attention, and norms of longer rows than plainRow are run as their definitions.
+// Reshapes stay as they are: they move nothing. Graph-defined kernels are kept; composite operators
+// inside them are expanded.
 func Unfused(g *ugraph.Graph, env ugraph.Env) (*ugraph.Graph, error) {
-	return unfused(g, env, plainTile)
+	g, err := library.ExpandWhere(g, func(in *ugraph.Graph, n *ugraph.Node) bool {
+		return in.Level != ugraph.KernelLevel || !rowOperator(in, n, env)
+	})
+	if err != nil {
+		return nil, err
+	}
+	g, err = unfused(g, env, plainTile)
+	if err != nil {
+		return nil, err
+	}
+	return library.Expand(g)
+}
+
+// rowOperator tells whether a composite operator works on rows that a block holds.
+func rowOperator(g *ugraph.Graph, n *ugraph.Node, env ugraph.Env) bool {
+	switch n.Op {
+	case ugraph.OpSoftmax, ugraph.OpLogSoftmax, ugraph.OpLogSumExp, ugraph.OpRMSNorm, ugraph.OpLayerNorm:
+	default:
+		return false
+	}
+	t := g.Values[n.Args[0]].Type
+	axis, err := ugraph.NormalAxis(n.Attrs.Int("axis", -1), t.Rank())
+	if err != nil || axis != t.Rank()-1 {
+		return false
+	}
+	length, err := t.Shape[axis].Eval(env)
+	return err == nil && length <= plainRow
 }
 
 // unfused is Unfused with blocks of about that many elements.

@@ -141,6 +141,12 @@ func HasComposite(g *ugraph.Graph) bool {
 // the names of values stay. A graph without composites is returned as it is. Errors name the node
 // whose definition does not apply: rope over a symbolic last axis, grouped heads of symbolic number.
 func Expand(g *ugraph.Graph) (*ugraph.Graph, error) {
+	return ExpandWhere(g, func(*ugraph.Graph, *ugraph.Node) bool { return true })
+}
+
+// ExpandWhere is Expand of the composite operators for which where is true; it is called with the
+// graph that holds the node.
+func ExpandWhere(g *ugraph.Graph, where func(*ugraph.Graph, *ugraph.Node) bool) (*ugraph.Graph, error) {
 	if !HasComposite(g) {
 		return g, nil
 	}
@@ -158,7 +164,7 @@ func Expand(g *ugraph.Graph) (*ugraph.Graph, error) {
 			args[j] = to[a]
 		}
 		var results []ugraph.ValueID
-		if n.Op.Info().Class == ugraph.Composite {
+		if n.Op.Info().Class == ugraph.Composite && where(g, n) {
 			r, err := ExpandNode(out, n.Op, n.Attrs, args)
 			if err != nil {
 				return nil, fmt.Errorf("%s: node %d: %w", g.Name, i, err)
@@ -167,7 +173,7 @@ func Expand(g *ugraph.Graph) (*ugraph.Graph, error) {
 		} else {
 			m := ugraph.Node{Op: n.Op, Args: args, Attrs: append(ugraph.Attrs(nil), n.Attrs...)}
 			if n.Body != nil {
-				body, err := Expand(n.Body)
+				body, err := ExpandWhere(n.Body, where)
 				if err != nil {
 					return nil, fmt.Errorf("%s: node %d: %w", g.Name, i, err)
 				}
