@@ -214,7 +214,8 @@ func (in *instance) walk(axes []int, owns []expr.AxisSet, visit func(off []int))
 	}
 }
 
-// leaf evaluates an input, constant or iota.
+// leaf evaluates an input, constant or iota. Positions are drawn by axis: axes of different extents have one
+// size in an instance, where the differences between their positions, such as the offset of a causal mask, would be 0.
 func (in *instance) leaf(n expr.Node) tensor {
 	t := make(tensor, in.count(n.Axes))
 	for i := range t {
@@ -222,7 +223,7 @@ func (in *instance) leaf(n expr.Node) tensor {
 		case ugraph.OpConst:
 			t[i] = fromNumber(n.Value)
 		case ugraph.OpIota:
-			t[i] = elem{uint64(i), uint64(i)}
+			t[i] = draw(hashWords(in.id, 0x696f7461, uint64(n.Axes)), uint64(i))
 		default:
 			t[i] = draw(hashWords(in.id, uint64(n.Input)), uint64(i))
 		}
