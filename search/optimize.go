@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/morgana-ml/morgana/search/cost"
@@ -198,6 +199,7 @@ type state struct {
 	lower Lower
 	row   target.Row
 	envs  []ugraph.Env
+	plain bool // only the program as it is written, not its other forms
 }
 
 func (s *state) report(stage string, done, of int) {
@@ -237,37 +239,52 @@ func (s *state) whyBaseline() string {
 	}
 }
 
-// search runs the stages; what is found is in s.r at any time.
+// search runs the stages; what is found is in s.r at any time. Should no candidate pass, those of the program as
+// it is written are tried: its forms are proposed by fingerprints, which may be wrong about all of them.
 func (s *state) search(ctx context.Context) error {
 	primitive, err := library.Expand(s.r.Program)
 	if err != nil {
 		return err
 	}
+	cands, err := s.candidates(ctx, primitive)
+	if err != nil {
+		return err
+	}
+	checked := s.verifyAll(ctx, cands)
+	plain := slices.ContainsFunc(cands, func(c candidate) bool { return c.derivation == asWritten })
+	if len(checked) == 0 && len(cands) > 0 && !plain && ctx.Err() == nil {
+		s.plain = true
+		if cands, err = s.candidates(ctx, primitive); err != nil {
+			return err
+		}
+		checked = s.verifyAll(ctx, cands)
+	}
+	return s.choose(ctx, checked)
+}
+
+// candidates are the μGraphs proposed for a program of primitives, the best predicted first.
+func (s *state) candidates(ctx context.Context, primitive *ugraph.Graph) ([]candidate, error) {
 	dag, err := expr.Lift(primitive)
-	var cands []candidate
 	var no *expr.NotLiftable
 	switch {
 	case errors.As(err, &no):
 		sg, cutErr := cutSegments(primitive)
 		if cutErr != nil {
-			return cutErr
+			return nil, cutErr
 		}
 		s.r.Kept = sg.kept()
 		if len(sg.segments) == 0 {
-			return err
+			return nil, err
 		}
-		cands, err = s.searchSegments(ctx, sg)
-	case err == nil:
-		var x explored
-		if x, err = s.explore(ctx, dag); err == nil {
-			cands, err = s.schedule(ctx, x)
-		}
+		return s.searchSegments(ctx, sg)
+	case err != nil:
+		return nil, err
 	}
+	x, err := s.explore(ctx, dag)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	checked := s.verifyAll(ctx, cands)
-	return s.choose(ctx, checked)
+	return s.schedule(ctx, x)
 }
 
 // geometricMean of times at the tuning sizes, so that no size dominates.

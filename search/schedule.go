@@ -35,8 +35,8 @@ type explored struct {
 // explore is the algebra stage: the forms of a program that are no less stable, the program first. One that
 // is too large for a closure is left as it is: its windows are explored once it is cut (windows.go).
 func (s *state) explore(ctx context.Context, dag *expr.DAG) (explored, error) {
-	out := explored{variants: []variant{{dag: dag, derivation: "as written"}}}
-	if dag.Operators() > maxOperators {
+	out := explored{variants: []variant{{dag: dag, derivation: asWritten}}}
+	if s.plain || dag.Operators() > maxOperators {
 		return out, nil
 	}
 	s.report("algebra", 0, 1)
@@ -77,6 +77,9 @@ func (s *state) explore(ctx context.Context, dag *expr.DAG) (explored, error) {
 	s.report("algebra", 1, 1)
 	return out, ctx.Err()
 }
+
+// asWritten is the derivation of the program's own form.
+const asWritten = "as written"
 
 // variant is one algebraic form of the program.
 type variant struct {

@@ -345,13 +345,13 @@ func (s *state) searchSegments(ctx context.Context, sg *segmentation) ([]candida
 	pick := make([]int, len(found))
 	var out []candidate
 	add := func() error {
-		c := candidate{}
+		c := candidate{derivation: asWritten}
 		parts := make([]*ugraph.Graph, len(found))
 		for i := range found {
 			f := found[i][pick[i]]
 			parts[i] = f.graph
 			c.predictedUS += f.predictedUS
-			if f.derivation != "" && f.derivation != "as written" {
+			if f.derivation != "" && f.derivation != asWritten {
 				c.derivation = f.derivation
 			}
 		}
