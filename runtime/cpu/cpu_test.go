@@ -1,9 +1,12 @@
 package cpu
 
 import (
+	"bytes"
 	"context"
 	"math"
 	"math/rand/v2"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/morgana-ml/morgana/runtime/tensor"
@@ -222,23 +225,156 @@ func TestRunErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	good := map[string]*tensor.Tensor{"X": random(t, 1, 2, 3), "W1": random(t, 1, 3, 4), "W2": random(t, 1, 3, 4)}
-	for name, change := range map[string]func(m map[string]*tensor.Tensor){
-		"missing":     func(m map[string]*tensor.Tensor) { delete(m, "X") },
-		"unknown":     func(m map[string]*tensor.Tensor) { m["Z"] = m["X"] },
-		"wrong shape": func(m map[string]*tensor.Tensor) { m["X"] = random(t, 1, 3, 2) },
-		"wrong rank":  func(m map[string]*tensor.Tensor) { m["X"] = random(t, 1, 6) },
+	half, err := tensor.New(ugraph.F16, 2, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		want   string
+		change func(m map[string]*tensor.Tensor)
+	}{
+		{"input X (f32[2, 3]) is missing", func(m map[string]*tensor.Tensor) { delete(m, "X") }},
+		{`there is no input "Z"; the inputs are X, W1, W2`, func(m map[string]*tensor.Tensor) { m["Z"] = m["X"] }},
+		{"input X", func(m map[string]*tensor.Tensor) { m["X"] = random(t, 1, 3, 2) }},
+		{"input X", func(m map[string]*tensor.Tensor) { m["X"] = random(t, 1, 6) }},
+		{"f16", func(m map[string]*tensor.Tensor) { m["X"] = half }},
 	} {
 		in := map[string]*tensor.Tensor{}
 		for k, v := range good {
 			in[k] = v
 		}
-		change(in)
-		if _, err := p.Bind(in, nil); err == nil {
-			t.Errorf("%s: no error", name)
+		c.change(in)
+		out := map[string]*tensor.Tensor{"Y": random(t, 1, 2, 4)}
+		for what, err := range map[string]error{"Bind": second(p.Bind(in, nil)), "Run": p.Run(context.Background(), in, out)} {
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%s: got %v, want %q", what, err, c.want)
+			}
+		}
+	}
+	for _, c := range []struct {
+		want string
+		out  map[string]*tensor.Tensor
+	}{
+		{"output Y is missing", nil},
+		{`no output "Z"`, map[string]*tensor.Tensor{"Y": random(t, 1, 2, 4), "Z": half}},
+		{"output Y must be f32[2 4]", map[string]*tensor.Tensor{"Y": random(t, 1, 4, 2)}},
+		{"output Y must be f32[2 4]", map[string]*tensor.Tensor{"Y": half}},
+	} {
+		if err := p.Run(context.Background(), good, c.out); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("got %v, want %q", err, c.want)
 		}
 	}
 	if _, err := d.Load(g, map[string]*tensor.Tensor{"X": good["X"]}); err == nil {
 		t.Error("an input that is not const was taken as a weight")
+	}
+}
+
+// second is the error of two results.
+func second[T any](_ T, err error) error { return err }
+
+func TestSymbolErrors(t *testing.T) {
+	b := ugraph.NewBuilder("scale")
+	b.Symbol("S", 4, 64, 4)
+	x := b.Input("X", ugraph.F32, []ugraph.Dim{ugraph.Sym("S"), ugraph.D(2)})
+	y := b.Input("Z", ugraph.F32, []ugraph.Dim{ugraph.Sym("S"), ugraph.D(2)})
+	b.Output("Y", b.Op(ugraph.OpAdd, nil, x, y))
+	g, err := b.Graph()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := New(1)
+	defer d.Close()
+	p, err := d.Load(g, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		x, z int64
+		want string
+	}{
+		{8, 8, ""}, {64, 64, ""}, {4, 4, ""},
+		{68, 68, "S = 68 is outside"}, {0, 0, "S = 0 is outside"}, {6, 6, "not a multiple of 4"}, {8, 12, "S is 8 here, not 12"},
+	} {
+		in := map[string]*tensor.Tensor{"X": random(t, 1, c.x, 2), "Z": random(t, 2, c.z, 2)}
+		err := p.Run(context.Background(), in, map[string]*tensor.Tensor{"Y": random(t, 1, c.x, 2)})
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("S = %d and %d: got %v, want %q", c.x, c.z, err, c.want)
+		}
+	}
+	if _, err := p.Bind(nil, ugraph.Env{"S": 8}); err == nil {
+		t.Error("bound without inputs")
+	}
+}
+
+// TestRunsAtOnce lets several goroutines run one program at several sizes on one device, each with its
+// own tensors: the same bytes as alone.
+func TestRunsAtOnce(t *testing.T) {
+	b := ugraph.NewBuilder("soft")
+	b.Symbol("S", 1, 64, 1)
+	x := b.Input("X", ugraph.F32, []ugraph.Dim{ugraph.Sym("S"), ugraph.D(48)})
+	w := b.Weight("W", ugraph.F32, []ugraph.Dim{ugraph.D(48), ugraph.D(48)})
+	b.Output("Y", b.Op(ugraph.OpMatMul, nil, b.Op(ugraph.OpSoftmax, nil, x), w))
+	g, err := b.Graph()
+	if err != nil {
+		t.Fatal(err)
+	}
+	weights := map[string]*tensor.Tensor{"W": random(t, 9, 48, 48)}
+	d := New(3)
+	defer d.Close()
+	p, err := d.Load(g, weights)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var callers sync.WaitGroup
+	for c := range 6 {
+		in := map[string]*tensor.Tensor{"X": random(t, uint64(c), int64(1+c*12), 48)}
+		want := runGraph(t, g, 1, in, weights)
+		out := map[string]*tensor.Tensor{"Y": random(t, 0, int64(1+c*12), 48)}
+		callers.Go(func() {
+			for range 30 {
+				clear(out["Y"].Data)
+				if err := p.Run(context.Background(), in, out); err != nil {
+					t.Error(err)
+					return
+				}
+				if !bytes.Equal(out["Y"].Data, want["Y"].Data) {
+					t.Errorf("caller %d: other bytes than alone", c)
+					return
+				}
+			}
+		})
+	}
+	callers.Wait()
+}
+
+// TestPlainKernels: a norm or softmax over the last axis is one kernel, anything else its operators.
+func TestPlainKernels(t *testing.T) {
+	for _, c := range []struct {
+		op      ugraph.Op
+		shape   []int64
+		axis    int64
+		kernels int
+	}{
+		{ugraph.OpSoftmax, []int64{3, 5}, -1, 1}, {ugraph.OpSoftmax, []int64{3, 5}, 1, 1}, {ugraph.OpLogSumExp, []int64{3, 5}, -1, 1},
+		{ugraph.OpSoftmax, []int64{3, 5}, 0, 5}, {ugraph.OpSoftmax, []int64{1, plainRow + 1}, -1, 5},
+	} {
+		b := ugraph.NewBuilder("one")
+		var dims []ugraph.Dim
+		for _, n := range c.shape {
+			dims = append(dims, ugraph.D(n))
+		}
+		b.Output("Y", b.Op(c.op, ugraph.Attrs{ugraph.IntAttr("axis", c.axis)}, b.Input("X", ugraph.F32, dims)))
+		g, err := b.Graph()
+		if err != nil {
+			t.Fatal(err)
+		}
+		u, err := Unfused(g, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(u.Nodes) != c.kernels {
+			t.Errorf("%s over axis %d of %v: %d kernels, want %d", c.op, c.axis, c.shape, len(u.Nodes), c.kernels)
+		}
 	}
 }
 
