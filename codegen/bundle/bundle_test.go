@@ -11,8 +11,8 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/morgana-ml/morgana/models/programs/programtest"
 	"github.com/morgana-ml/morgana/ugraph"
-	"github.com/morgana-ml/morgana/ugraph/text"
 )
 
 const sampleProgram = `program norm(X: f32[S, 64], W: const f32[64, 48]) -> (Y) where S <= 512 {
@@ -30,21 +30,12 @@ const sampleGraph = `ugraph norm for norm(X: f32[S, 64], W: const f32[64, 48]) -
     }
 }`
 
-func parseOne(t testing.TB, src string) *ugraph.Graph {
-	t.Helper()
-	gs, err := text.Parse("sample.ug", []byte(src))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return gs[0]
-}
-
 func sample(t testing.TB) *Bundle {
 	return &Bundle{
-		Program: parseOne(t, sampleProgram),
+		Program: programtest.Parse(t, sampleProgram),
 		Targets: []Target{
-			{Name: "cpu:avx2", Graph: parseOne(t, sampleGraph), Executed: true},
-			{Name: "cpu:generic", Graph: parseOne(t, sampleGraph), Lowered: parseOne(t, strings.ReplaceAll(sampleGraph, "m: S by 8", "m: S by 4")),
+			{Name: "cpu:avx2", Graph: programtest.Parse(t, sampleGraph), Executed: true},
+			{Name: "cpu:generic", Graph: programtest.Parse(t, sampleGraph), Lowered: programtest.Parse(t, strings.ReplaceAll(sampleGraph, "m: S by 8", "m: S by 4")),
 				Files: map[string][]byte{"norm.cu": []byte("__global__ void k();\n")}},
 		},
 		Verification: json.RawMessage(`{"equal": true}`),
@@ -216,7 +207,7 @@ func TestForeignGraph(t *testing.T) {
 			src = strings.Replace(src, "W: const f32", "W: const f16", 1)
 		}
 		b := sample(t)
-		b.Targets[0].Graph = parseOne(t, src)
+		b.Targets[0].Graph = programtest.Parse(t, src)
 		if _, err := Load(mapFS(t, b)); err == nil || !strings.Contains(err.Error(), "are not the program's") {
 			t.Errorf("%s: %v", edit[1], err)
 		}

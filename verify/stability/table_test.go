@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/morgana-ml/morgana/models/programs/programtest"
 	"github.com/morgana-ml/morgana/ugraph"
-	"github.com/morgana-ml/morgana/ugraph/text"
 )
 
 // pair is a program, a candidate that equals it, and in which element types the candidate is stable
@@ -114,11 +114,7 @@ var table = []pair{
 
 func parse(t testing.TB, src, dt string) *ugraph.Graph {
 	t.Helper()
-	gs, err := text.Parse("test.ug", []byte(strings.ReplaceAll(strings.ReplaceAll(src, "to=T", "to="+dt), "T[", dt+"[")))
-	if err != nil {
-		t.Fatalf("%v\n%s", err, src)
-	}
-	return gs[0]
+	return programtest.Parse(t, strings.ReplaceAll(strings.ReplaceAll(src, "to=T", "to="+dt), "T[", dt+"["))
 }
 
 // runTable judges each pair in each element type and prints the ratios.
