@@ -227,3 +227,64 @@ func FuzzCompare(f *testing.F) {
 		}
 	})
 }
+
+// recording reads what `morgana bench` printed on a shared machine under other load.
+func recording(t *testing.T, name string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata", "recorded", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// Twenty pairs of successive recordings in which nothing changed: no regression. Two recordings with
+// each run prolonged by 10 %, each against the recordings before it: a regression.
+func TestRecordings(t *testing.T) {
+	for i := range 20 {
+		report, err := Compare("old.txt", recording(t, fmt.Sprintf("null_%d.txt", i)), recording(t, fmt.Sprintf("null_%d.txt", i+1)), 0.95)
+		if err != nil || len(report.Rows) != 2 || report.Regressed() {
+			t.Errorf("null pair %d: %v\n%v", i, err, report)
+		}
+	}
+	for i, before := range []int{20, 21} {
+		report, err := Compare("old.txt", recording(t, fmt.Sprintf("null_%d.txt", before)), recording(t, fmt.Sprintf("slower_%d.txt", i)), 0.95)
+		if err != nil || !report.Regressed() {
+			t.Errorf("10 %% slower, %d: %v\n%v", i, err, report)
+		}
+	}
+}
+
+// What the null pairs do not find is there to be found: the same pairs with one kernel slower by 10 %
+// are a regression of that kernel alone, but for the few whose samples were interrupted too often.
+func TestNullPairsHavePower(t *testing.T) {
+	baseline, current := sample(3, 20, 10, 1), string(sample(4, 20, 10, 1))
+	found := 0
+	for k := range 20 {
+		name := fmt.Sprintf("BenchmarkRun/kernel%02d/cpu-2", k)
+		var b strings.Builder
+		for _, line := range strings.SplitAfter(current, "\n") {
+			var iters int
+			var ns float64
+			if n, _ := fmt.Sscanf(line, name+" %d %g", &iters, &ns); n == 2 {
+				line = fmt.Sprintf("%s %d %g ns/op\n", name, iters, ns*1.1)
+			}
+			b.WriteString(line)
+		}
+		report, err := Compare("old.txt", baseline, []byte(b.String()), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, row := range report.Rows {
+			if row.Regression && i != k {
+				t.Errorf("kernel %d is slower, and %s is found\n%v", k, row.Name, report)
+			}
+			if row.Regression {
+				found++
+			}
+		}
+	}
+	if found < 17 {
+		t.Errorf("%d of 20 are found", found)
+	}
+}
