@@ -15,8 +15,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// drawProgram draws the text of a program of 1 to 8 operators on matrices of odd sizes. Every value is
-// a matrix of two of the axes m, n, k or with an extent of 1.
+// drawProgram draws the text of a program of 1 to 8 operators on matrices of odd sizes: arithmetic, products,
+// norms, reductions, movement, masks and positions.
 func drawProgram(rt *rapid.T) string {
 	sizes := []int{rapid.SampledFrom([]int{1, 3, 5, 17}).Draw(rt, "m"), rapid.SampledFrom([]int{7, 11, 33}).Draw(rt, "n"), rapid.SampledFrom([]int{13, 19}).Draw(rt, "k")}
 	type value struct {
@@ -38,7 +38,7 @@ func drawProgram(rt *rapid.T) string {
 	for range rapid.IntRange(1, 8).Draw(rt, "operators") {
 		x, y := rapid.SampledFrom(vals).Draw(rt, "x"), rapid.SampledFrom(vals).Draw(rt, "y")
 		fits := (x.rows == y.rows || y.rows == 1) && (x.cols == y.cols || y.cols == 1)
-		switch kind := rapid.IntRange(0, 9).Draw(rt, "kind"); {
+		switch kind := rapid.IntRange(0, 15).Draw(rt, "kind"); {
 		case kind == 0 && fits:
 			add(x.rows, x.cols, "%s + %s", x.name, y.name)
 		case kind == 1 && fits:
@@ -57,6 +57,20 @@ func drawProgram(rt *rapid.T) string {
 			add(x.rows, 1, "sum(%s, axis=1, keepdims=true)", x.name)
 		case kind == 8:
 			add(1, x.cols, "max(%s, axis=0, keepdims=true)", x.name)
+		case kind == 9:
+			add(x.cols, x.rows, "transpose(%s)", x.name)
+		case kind == 10 && x.rows == y.rows:
+			add(x.rows, x.cols+y.cols, "concat(%s, %s, axis=1)", x.name, y.name)
+		case kind == 11 && x.cols > 2:
+			add(x.rows, x.cols-2, "slice(%s, axis=1, start=1, end=%d)", x.name, x.cols-1)
+		case kind == 12 && fits:
+			add(x.rows, x.cols, "where(%s < %s, %s, %s * 2)", x.name, y.name, x.name, y.name)
+		case kind == 13:
+			add(x.rows, x.cols, "%s + cast(iota(n=%d), to=f32) * 0.125", x.name, x.cols)
+		case kind == 14:
+			add(x.rows, 1, "logsumexp(%s, axis=1, keepdims=true)", x.name)
+		case kind == 15: // a causal mask: the last row sees every column
+			add(x.rows, x.cols, "softmax(where(reshape(iota(n=%d), shape=[%d, 1]) + %d >= iota(n=%d), %s, -inf))", x.rows, x.rows, x.cols, x.cols, x.name)
 		default:
 			add(x.rows, x.cols, "tanh(%s)", x.name)
 		}

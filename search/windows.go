@@ -29,6 +29,9 @@ func (s *state) windows(ctx context.Context, p planned, sum *partition.Stats) (p
 	ws := p.plan.Windows()
 	looked := 0
 	for k, groups := range ws {
+		if len(groups) == len(p.plan.Groups) && p.dag.Operators() <= maxOperators {
+			continue // the whole has been explored
+		}
 		s.report("schedule", k, len(ws))
 		g, ok, err := s.window(ctx, p.plan, groups, fmt.Sprintf("w%d_", k), sum)
 		if err != nil {

@@ -14,8 +14,10 @@
 // limits. With several sizes a group's price is the geometric mean over the sizes; the sum over groups is
 // at most the geometric mean of the sums.
 //
-// A window for package algebra is the whole program where it is small, else each group, then the union
-// of each two neighbours. Splice puts the plan of a rewritten window in the place of its groups.
+// Bound and Whole are the first two steps alone: a caller with many forms of one program asks them
+// which forms deserve the search. Windows for package algebra, where a program is too large to be explored
+// as a whole, are each group, then the union of each two neighbours. Splice puts the plan of a rewritten
+// window in the place of its groups.
 //
 // # Rationale
 //

@@ -194,17 +194,9 @@ func reshape(b *ugraph.Builder, v ugraph.ValueID, from, to []ugraph.Dim) ugraph.
 	return b.Op(ugraph.OpReshape, ugraph.Attrs{ugraph.DimsAttr("shape", to...)}, v)
 }
 
-// Windows lists the parts of the program to hand to package algebra, as groups of the plan: the whole
-// program where it has at most 15 operators, else each group, then the unions of two groups of which
-// one reads what the other writes and which no third lies between.
+// Windows lists the parts of the program to hand to package algebra, as groups of the plan: each group, then
+// the unions of two groups of which one reads what the other writes and which no third lies between.
 func (p *Plan) Windows() [][]int {
-	if p.DAG.Operators() <= wholeWindow {
-		all := make([]int, len(p.Groups))
-		for i := range all {
-			all[i] = i
-		}
-		return [][]int{all}
-	}
 	var out [][]int
 	for i := range p.Groups {
 		out = append(out, []int{i})
@@ -218,9 +210,6 @@ func (p *Plan) Windows() [][]int {
 	}
 	return out
 }
-
-// wholeWindow is the number of operators up to which a program is one window.
-const wholeWindow = 15
 
 func (p *Plan) reads(reader, writer int) bool {
 	for _, in := range p.Groups[reader].DAG.Inputs {
