@@ -49,7 +49,7 @@ func newProduct(c []float32, ldc int, a []float32, lda int, transA bool, m, n, k
 
 // direct computes the product reading A and B where they lie: panel j/16 of B begins panelStride
 // elements after the one before, rows within it are ldb apart. Each panel is read once from memory:
-// while several groups of rows of A pass over blockK rows of it, the next ones are prefetched; one
+// while several groups of rows of A pass over directK rows of it, the next ones are prefetched; one
 // group alone, a little before it needs them.
 func (p *product) direct(weights int, b unsafe.Pointer, panelStride, ldb int) {
 	size := weightSize[weights]
@@ -61,8 +61,8 @@ func (p *product) direct(weights int, b unsafe.Pointer, panelStride, ldb int) {
 	for j := 0; j < p.n; j += PanelCols {
 		cols := min(PanelCols, p.n-j)
 		panel := unsafe.Add(b, uintptr(j/PanelCols*panelStride)*size)
-		for k0 := 0; k0 < p.k; k0 += blockK {
-			kb := min(blockK, p.k-k0)
+		for k0 := 0; k0 < p.k; k0 += directK {
+			kb := min(directK, p.k-k0)
 			block := unsafe.Add(panel, uintptr(k0*ldb)*size)
 			ahead := 0
 			switch {
@@ -87,7 +87,7 @@ func (p *product) direct(weights int, b unsafe.Pointer, panelStride, ldb int) {
 func nearAhead(rows, weights int) int {
 	switch {
 	case weights != weightsF32 && rows > 2:
-		return blockK * PanelCols * int(weightSize[weights])
+		return directK * PanelCols * int(weightSize[weights])
 	case weights != weightsF32 || rows > 4:
 		return 2048
 	case rows > 2:
@@ -200,8 +200,8 @@ func (p *product) blocked(scratch []float32) {
 	}
 }
 
-// column computes one panel's columns of mb rows of C for one block of terms, and prefetches from
-// ahead before each group of rows.
+// column computes one panel's columns of mb rows of C for one block of terms. Before each group of
+// rows it prefetches from ahead, and their C, where it is needed long after.
 func (p *product) column(packedA []float32, b unsafe.Pointer, ldb, i0, mb, j, cols, k0, kb int, ahead *stream) {
 	accumulate := p.accumulate || k0 > 0
 	for i, rows := 0, 0; i < mb; i += rows {
@@ -211,6 +211,9 @@ func (p *product) column(packedA []float32, b unsafe.Pointer, ldb, i0, mb, j, co
 			a, ars, acs = &packedA[i*kb], kb, 1
 		}
 		ahead.prefetch()
+		if kb >= longK {
+			active.prefetch(uintptr(unsafe.Pointer(&p.c[(i0+i)*p.ldc+j])), p.ldc*4, rows)
+		}
 		active.tile(weightsF32, &p.c[(i0+i)*p.ldc+j], p.ldc, a, ars, acs, b, ldb, kb, rows, cols, accumulate, 0, 0)
 	}
 }

@@ -51,6 +51,9 @@
 // buffers for misses and gave 0.36 and 0.53. Few rows by B whose rows follow each other (values) read
 // B where it lies by blocks of 16 KiB: 0.44 became 0.57 for 16 rows.
 //
+// Blocks of 96×384 of A gave 0.88 of peak at 1024³ where 144×256 gave 0.86 and 240×256 0.87, alternating;
+// without prefetching the rows of C, which are far by the end of a long group, 0.80.
+//
 // A product of at most 32 rows reads packed B where it lies, each panel once from memory; while the
 // groups of rows pass over one block of 256 terms, the next is prefetched. One group of rows
 // prefetches 512 to 2048 bytes ahead instead: by processor time beside plain reading, interleaved, 1, 2
@@ -71,9 +74,11 @@
 // are over two to four runs while other work ran beside; in one such run the large products fell to
 // half of these figures. The benchmarks print each figure with its share of the roof of the same run.
 //
-//	Gemm 512³, 1024³, 2048³                       0.61–0.90, 0.74–0.80, 0.53–0.78 of peak
+//	Gemm 512³, 1024³ (by processor time)          0.87–0.92, 0.88–0.89 of peak
+//	Gemm 2048³                                    0.53–0.78 of peak, before the last change of blocks
 //	Gemm 64³, cached                              0.68–0.77 of peak
-//	GemmPacked 4096×4096 f32, 1, 2 and 4 rows     0.70–0.86, 0.80–0.88, 0.82–0.93 of the binding roof
+//	GemmPacked 4096×4096 f32, 1, 2, 3, 5 rows     0.83–0.91, 0.89–0.93, 0.83–0.89, 0.81–0.90 of reading
+//	                                              beside it (by processor time)
 //	GemmPacked 4096×4096 f32, 8 and 16 rows       0.73–0.94, 0.66–0.87
 //	GemmPacked 4096×4096 bf16, f16, 1 to 4 rows   0.69–1.0; 8 and 16 rows 0.61–0.74 (one run)
 //	Sum, SumSquares, Max, Dot                     0.83–1.0 of reading from the second-level cache on

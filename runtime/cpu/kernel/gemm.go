@@ -20,10 +20,15 @@ var weightSize = [numWeights]uintptr{4, 2, 2}
 // of A in the second, blockK×blockN of B in the third.
 const (
 	microRows = 6
-	blockM    = 144
-	blockK    = 256
+	blockM    = 96
+	blockK    = 384
 	blockN    = 1024
 
+	// longK is the number of terms from which a group of rows takes long enough for its C to arrive.
+	longK = 128
+	// directK is the number of terms that the groups of few rows pass over in turn: the next as many
+	// terms of a panel, which are prefetched meanwhile, fit in the first-level cache beside.
+	directK = 256
 	// directM is the number of rows up to which A is read where it lies: then its lines stay in the
 	// first-level cache by themselves.
 	directM = 32
