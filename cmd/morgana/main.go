@@ -1,6 +1,3 @@
-// Command morgana optimizes tensor programs into verified fused kernels, and runs, checks and measures
-// them. Exit codes: 0 done; 1 the answer is no; 2 bad usage or input, or something that the
-// environment refuses; 3 an internal failure; 130 interrupted before there was a result.
 package main
 
 import (
