@@ -7,59 +7,75 @@ import (
 	"unicode/utf8"
 )
 
-// An excerpt of a line has at most so many characters before the column it points to, and after it.
+// An excerpt of a line has about so many columns of a terminal before the place it points to, and after it.
 const (
-	excerptBefore = 160
-	excerptAfter  = 160
+	excerptBefore = 120
+	excerptAfter  = 120
 )
 
+// cell is what a terminal shows for a character of a line.
+type cell struct {
+	text  string
+	width int // columns
+}
+
 // excerpt shows the part of a line around a column (from 1, in characters), and what to print below it so
-// that the next thing printed stands under the column. What a terminal would not print as a character of
-// its own is escaped: bytes that are no UTF-8, control characters, and those that change the direction of
-// what follows.
+// that the next thing printed stands under the column.
 func excerpt(line string, column int) (shown, below string) {
+	var cells []cell
+	for i := 0; i < len(line); {
+		r, size := utf8.DecodeRuneInString(line[i:])
+		cells = append(cells, cellOf(r, line[i:i+size]))
+		i += size
+	}
+	at := min(column-1, len(cells))
+	first, last := at, at
+	for w := 0; first > 0 && w < excerptBefore; first-- {
+		w += cells[first-1].width
+	}
+	for w := 0; last < len(cells) && w < excerptAfter; last++ {
+		w += cells[last].width
+	}
 	var b, under strings.Builder
-	n := 1
-	first := max(column-excerptBefore, 1)
-	if first > 1 {
+	if first > 0 {
 		b.WriteString("…")
 		under.WriteByte(' ')
 	}
-	for i := 0; i < len(line); n++ {
-		r, size := utf8.DecodeRuneInString(line[i:])
-		text := line[i : i+size]
-		i += size
-		if n < first {
-			continue
-		}
-		if n > column+excerptAfter {
-			b.WriteString("…")
-			break
-		}
-		width := 1
+	for i, c := range cells[first:last] {
+		b.WriteString(c.text)
 		switch {
-		case r == utf8.RuneError && size == 1:
-			text = fmt.Sprintf(`\x%02x`, text[0])
-			width = len(text)
-		case r == '\t':
-			width = 0 // a tab below a tab ends at the same place
-			if n < column {
-				under.WriteByte('\t')
-			}
-		case unicode.Is(unicode.Mn, r) || unicode.Is(unicode.Me, r):
-			width = 0
-		case !unicode.IsPrint(r):
-			text = strings.Trim(fmt.Sprintf("%+q", r), "'")
-			width = len(text)
-		case unicode.Is(wide, r):
-			width = 2
-		}
-		b.WriteString(text)
-		if n < column {
-			under.WriteString(strings.Repeat(" ", width))
+		case first+i >= at:
+		case c.text == "\t":
+			under.WriteByte('\t') // a tab below a tab ends at the same place
+		default:
+			under.WriteString(strings.Repeat(" ", c.width))
 		}
 	}
+	if last < len(cells) {
+		b.WriteString("…")
+	}
+	under.WriteString(strings.Repeat(" ", max(column-1-len(cells), 0)))
 	return b.String(), under.String()
+}
+
+// cellOf is how a character is shown. What a terminal would not print as a character of its own is
+// escaped: bytes that are no UTF-8, control characters, and those that change the direction of what follows.
+func cellOf(r rune, text string) cell {
+	switch {
+	case r == utf8.RuneError && len(text) == 1:
+		text = fmt.Sprintf(`\x%02x`, text[0])
+		return cell{text, len(text)}
+	case r == '\t':
+		return cell{text, 8} // at most
+	case unicode.Is(unicode.Mn, r) || unicode.Is(unicode.Me, r):
+		return cell{text, 0}
+	case !unicode.IsPrint(r):
+		text = strings.Trim(fmt.Sprintf("%+q", r), "'")
+		return cell{text, len(text)}
+	case unicode.Is(wide, r):
+		return cell{text, 2}
+	}
+	return cell{text, 1}
 }
 
 // wide is the characters of two columns on a terminal (Unicode Standard Annex 11, East Asian Width W and

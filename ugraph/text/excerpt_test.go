@@ -24,7 +24,7 @@ func TestExcerpt(t *testing.T) {
 		{"bytes", "a\xff\x93NUMPY", 4, `a\xff\x93NUMPY`, "         "},
 		{"control", "a\x00\x1b[31mb", 4, `a\x00\x1b[31mb`, "         "},
 		{"direction", "a\u202eb", 3, `a\u202eb`, "       "},
-		{"long", long, 500, "…" + long[:excerptBefore+1+excerptAfter] + "…", strings.Repeat(" ", excerptBefore+1)},
+		{"long", long, 500, "…" + long[:excerptBefore+excerptAfter] + "…", strings.Repeat(" ", excerptBefore+1)},
 	} {
 		shown, below := excerpt(c.line, c.column)
 		if shown != c.shown || below != c.below {
