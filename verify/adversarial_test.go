@@ -321,6 +321,25 @@ var graphAttacks = []struct{ name, a, b string }{
 			f = exp(previous(m) - running(m))
 			store Y() = accum(e @ load(V, loop=0), f) / accum(sum(e, axis=1, keepdims=true), f)
 		} }`},
+	{"a power sum identity of two columns, beside a norm over the carried axis", `program p(X: f32[64, 16]) -> (Y) { N = rms_norm(X)
+		A = sum(N, axis=0)
+		Y = A * A * A + 2 * sum(N * N * N, axis=0) }`, `program p(X: f32[64, 16]) -> (Y) { N = rms_norm(X)
+		Y = 3 * sum(N, axis=0) * sum(N * N, axis=0) }`},
+	{"the same, mixed afterwards", `program p(X: f32[64, 16], W: f32[16, 16]) -> (Y) { N = rms_norm(X)
+		A = sum(N, axis=0, keepdims=true)
+		Y = rms_norm((A * A * A + 2 * sum(N * N * N, axis=0, keepdims=true)) @ W) }`, `program p(X: f32[64, 16], W: f32[16, 16]) -> (Y) { N = rms_norm(X)
+		Y = rms_norm((3 * sum(N, axis=0, keepdims=true) * sum(N * N, axis=0, keepdims=true)) @ W) }`},
+	{"a sum of one row's index for the other's", `program p(X: f32[64, 16]) -> (Y) { N = X / sum(X * X, axis=0)
+		P = sum(N, axis=1, keepdims=true)
+		Y = P * transpose(P) + X @ transpose(X) }`, `program p(X: f32[64, 16]) -> (Y) { N = X / sum(X * X, axis=0)
+		P = sum(N, axis=1, keepdims=true)
+		Y = P * P + 0 * transpose(P) + X @ transpose(X) }`},
+	{"attention's keys in the place of its queries", `program p(X: f32[64, 16]) -> (Y) { Y = softmax(X @ transpose(X)) @ X }`,
+		`program p(X: f32[64, 16]) -> (Y) { Y = softmax(X @ transpose(X), axis=0) @ X }`},
+	{"a norm over the values' axis once more", `program p(Q: f32[4, 16], K: f32[64, 16], V: f32[64, 16]) -> (Y) { Y = softmax(matmul(Q, K, transpose_b=true)) @ rms_norm(V) }`,
+		`program p(Q: f32[4, 16], K: f32[64, 16], V: f32[64, 16]) -> (Y) { Y = rms_norm(softmax(matmul(Q, K, transpose_b=true)) @ V) }`},
+	{"a norm over keys for one over values", `program p(Q: f32[4, 16], K: f32[64, 16], V: f32[64, 16]) -> (Y) { Y = softmax(matmul(Q, K, transpose_b=true)) @ rms_norm(V) }`,
+		`program p(Q: f32[4, 16], K: f32[64, 16], V: f32[64, 16]) -> (Y) { Y = softmax(matmul(Q, K, transpose_b=true)) @ rms_norm(V, axis=0) }`},
 	{"nested exponentials", `program p(X: f32[4, 8]) -> (Y) { Y = exp(exp(exp(X))) }`, `program p(X: f32[4, 8]) -> (Y) { Y = exp(exp(exp(X) + 1e-9)) }`},
 }
 

@@ -9,7 +9,10 @@
 //	   │                  ragged tiles (engine.go, kernel.go, movement.go, composite.go, integers.go)
 //	   ├─ V = field.Value one test: outputs must agree; two trips of every loop must leave the
 //	   │                  accumulators as one trip does (fieldalg.go, equal.go, induct.go)
-//	   └─ V = dual        degrees, derivatives, arguments of exponentials: the error bound (analysis.go, bound.go)
+//	   ├─ V = dual        degrees, derivatives on a tape, arguments of exponentials: the error bound
+//	   │                  (analysis.go, tape.go, bound.go, density.go)
+//	   └─ V = float64     values of a difference for the reader; proves nothing (floatalg.go, witness.go)
+//	lazyEngine[V]         where no smaller instance exists: single entries of the real size (lazy*.go, places.go)
 //	   ▼
 //	Result                the readings that were tried, tests, error, witness, record (decide.go, record.go)
 //
@@ -41,6 +44,11 @@
 // needs more than 96 columns. Signatures that are spelled alike in both graphs count once: they are
 // one coordinate of Φ.
 //
+// An index that a reduction's result carries counts as often as an output entry sees it. Along an axis
+// that nothing behind the reduction mixes (flow.go: no reduction, contraction or rearrangement of it, and no
+// operator that loses it) the entry sees its own indices only, so many as the output, or an accumulator that
+// induction compares, has on the axis. So Σ_k e_k·V[k,d] counts once for the keys k although V was normed over d.
+//
 // The weights of an axis here add up to its extent: Σ1 is one of the P_l, so for a number n the theorem
 // proves exactly the size n, and 1/n may be written as a literal; a symbolic extent is a random value of its own,
 // and so every size is proved. An axis that a combining grid dimension cuts is two axes, block and
@@ -61,10 +69,56 @@
 // so z_0 = ω^(1/Δ') is one more independent uniform variable, and the constants add |c_0|·Δ' to the
 // norm of exponents. relations() does that, and confirms constants, too, at a second point, in
 // another chain of primes. Degrees are counted as they come, without cancellation, and are upper bounds.
-// Where 3.2 does not apply the pair is refused; the weak bound 3.1 is not used.
+// Where 3.2 does not apply the pair is refused; the weak bound 3.1 is not computed. It would decide programs such as
+// Σ_ij exp(a_i·b_j), whose exponents have no rational relation but whose terms have coefficients with a monomial of
+// their own (k* = 1); it would need those monomials. With many terms that share their monomials it is void.
+//
+// Inner exponentials. In the component that holds the outer exponents an inner exponential is ω^(Σ c_k t_k +
+// c_0) with the t_k one level lower. By 3.2 for that level the ω^(t_k/Δ) are independent and uniform on half of the
+// field's units, and ω itself beside them, independent of all inputs of this component: they join the variables.
+// The logarithmic derivative of the inner exponential is Σ c_k dλ_k + c_0 dλ_0, which makes the Jacobian of the
+// outer exponents (analysis.go). Schwartz-Zippel and Bézout hold over a set of (p−1)/2 elements with twice the
+// density for each variable. If the lower level is uniform only up to a density κ, the upper level's error is
+// multiplied by κ. Without this softmax(softmax(x)) has no exponent of any rank.
+//
+// Densities (density.go). Where all exponents are affine in a block U, t = L(v)·u + g(v), but U's rank r_1 is less
+// than r, let K be the combinations with K·L = 0. They must be rational and hold at both points. Given v, the
+// other r_1 dimensions are uniform; K·t = K·g(v) has rank r − r_1, and by 3.2's general case a density of
+// at most δ^(r−r_1). An invertible rational map between bases keeps densities. So κ = δ^(r−r_1), not δ^r.
+//
+// Literals. A constant in an exponent that is no short fraction makes C too large. Then literals of more than
+// 8 bits in the denominator or 16 in the numerator are read as variables, one per absolute value: what is formally equal
+// so is equal for all their values. This reading only accepts; where the literals' own values matter (a folded
+// product of two of them) it says nothing.
+//
+// The bound is one for an output entry. So axes that no operator mixes have one position in the instance from
+// which it is computed.
+//
+// Booleans and integers (labels.go). They are concrete, and a difference may hide at an assignment that random draws
+// do not meet. With n bits, or n indices of R rows, that one output entry sees, a test meets a given assignment
+// with probability 2^−n, R^−n; that many more tests are made, up to 4096, else the pair is refused. One boolean
+// input that masks the columns of one axis needs only sets of labels (4.2): no column, all, or s with and s without;
+// each half of a loop's two trips has each of the three, by induction for any trips. An integer of 8 bits that is
+// computed with takes all its values in turn. Wider integers that are compared or computed with are refused: a
+// difference may sit at one value of 2^32. An integer that only becomes a number is a variable of range 2^20, and the
+// error of a test is at least D/2^20 for that.
 //
 // Square roots are opaque first (equal arguments have equal roots: everything proved so is true), then
 // algebraic, with the sign test of 3.4.
+//
+// # Entries of the real size
+//
+// Where slices, reshapes or positions tie an axis to its real size and the whole is too large for a dense
+// evaluation, an entry of an output asks for the entries that it needs, back through both graphs; a kernel's tiles are
+// counted (5.1) for all blocks and trips, their values evaluated on demand. If all entries are affordable all are
+// compared: that is exact at the real size, with the error of field equality. Else blocks are sampled: the first
+// and last, those around every position at which what an entry reads can change (bounds of slices, parts of a
+// concat, tiles, literals beside positions, all their signed sums, their quotients and remainders by the extents of
+// reshapes, diagonals of two axes), and random ones. This proves equality of the sampled entries (their number is in
+// Result.Sampled and in the record) and nothing of the others. What is assumed for them: between those positions
+// an entry is computed as its neighbours are. So that this is a fair assumption, a graph is refused if positions enter
+// it otherwise than as sums and differences with coefficient ±1 per axis that are compared, or as numbers of analytic
+// functions, whose differences vanish at no more positions than their degree (reach.go).
 //
 // # What is assumed
 //

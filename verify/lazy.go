@@ -15,7 +15,59 @@ type lazyTensor[V any] struct {
 	dt    ugraph.DType
 	shape []int
 	gen   func(at int) cell[V]
-	memo  map[int]cell[V] // nil: entries are another tensor's and are not kept twice
+	memo  *memo[V] // nil: entries are another tensor's and are not kept twice
+}
+
+// memo keeps entries in pages: those that are asked for often lie side by side.
+type memo[V any] struct {
+	few  []*page[V]       // the pages of a small tensor
+	many map[int]*page[V] // of a large one
+}
+
+type page[V any] struct {
+	have uint64
+	c    [64]cell[V]
+}
+
+const smallMemo = 1 << 18
+
+func newMemo[V any](n int) *memo[V] {
+	if n <= smallMemo {
+		return &memo[V]{few: make([]*page[V], (n+63)/64)}
+	}
+	return &memo[V]{many: map[int]*page[V]{}}
+}
+
+func (m *memo[V]) get(i int) (*cell[V], bool) {
+	var p *page[V]
+	if m.few != nil {
+		p = m.few[i/64]
+	} else {
+		p = m.many[i/64]
+	}
+	if p == nil || p.have>>(i%64)&1 == 0 {
+		return nil, false
+	}
+	return &p.c[i%64], true
+}
+
+func (m *memo[V]) put(i int, c cell[V]) {
+	var p *page[V]
+	if m.few != nil {
+		p = m.few[i/64]
+	} else {
+		p = m.many[i/64]
+	}
+	if p == nil {
+		p = &page[V]{}
+		if m.few != nil {
+			m.few[i/64] = p
+		} else {
+			m.many[i/64] = p
+		}
+	}
+	p.have |= 1 << (i % 64)
+	p.c[i%64] = c
 }
 
 // lazyEngine evaluates single entries of graphs at the real size, exactly as written, on demand: an
@@ -36,8 +88,12 @@ func (z *lazyEngine[V]) fail(err error) cell[V] {
 	return cell[V]{}
 }
 
-// maxDemand bounds the entries and terms that one evaluation of sampled blocks may ask for.
-const maxDemand = 1 << 22
+// maxDemand bounds the entries and terms that one evaluation of all entries may ask for, maxSample
+// those of one of sampled blocks.
+const (
+	maxDemand = 1 << 23
+	maxSample = 1 << 21
+)
 
 func (z *lazyEngine[V]) spend(n int) bool {
 	if z.bad != nil {
@@ -56,7 +112,7 @@ func (z *lazyEngine[V]) spend(n int) bool {
 
 // of is a tensor whose entries gen computes, each once.
 func (z *lazyEngine[V]) of(dt ugraph.DType, shape []int, gen func(at int) cell[V]) *lazyTensor[V] {
-	return &lazyTensor[V]{dt: dt, shape: shape, gen: gen, memo: map[int]cell[V]{}}
+	return &lazyTensor[V]{dt: dt, shape: shape, gen: gen, memo: newMemo[V](elements(shape))}
 }
 
 // view is a tensor whose entries are those of another one.
@@ -69,14 +125,14 @@ func (z *lazyEngine[V]) at(t *lazyTensor[V], i int) cell[V] {
 	if t.memo == nil {
 		return t.gen(i)
 	}
-	if c, ok := t.memo[i]; ok {
-		return c
+	if c, ok := t.memo.get(i); ok {
+		return *c
 	}
 	if !z.spend(1) {
 		return cell[V]{}
 	}
 	c := t.gen(i)
-	t.memo[i] = c
+	t.memo.put(i, c)
 	return c
 }
 

@@ -275,7 +275,10 @@ func (b *lazyBlock[V]) settle(acc ugraph.ValueID, trip, i int) {
 	first := trip
 	for first >= 0 {
 		t := b.state(acc, first)
-		if _, ok := t.memo[i]; ok || b.bad != nil {
+		if t.memo == nil || b.bad != nil {
+			break
+		}
+		if _, ok := t.memo.get(i); ok {
 			break
 		}
 		first--

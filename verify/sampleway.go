@@ -37,7 +37,11 @@ func (c *check) tryPlaces(r reading) (*mismatch, error) {
 	if err != nil {
 		return nil, err
 	}
-	st := setting{model: r.model, roots: r.roots, symbols: r.symbols, comps: max(1, c.comps), places: sm.places}
+	// One entry first: where that is dear, sixteen blocks are too many.
+	c.limit = maxSample / 16
+	defer func() { c.limit = 0 }()
+	st := setting{model: r.model, roots: r.roots, symbols: r.symbols, comps: max(1, c.comps), places: make([][]int, len(sm.places))}
+	st.places[0] = sm.places[0][:1]
 	var ev *evaluation
 	for {
 		// How deep exponentials nest is found by trying.
@@ -50,6 +54,10 @@ func (c *check) tryPlaces(r reading) (*mismatch, error) {
 		break
 	}
 	if err != nil {
+		return nil, err
+	}
+	c.limit, st.places = maxSample, sm.places
+	if ev, err = c.draw(in, st, 0); err != nil {
 		return nil, err
 	}
 	if m, err := c.compare(ev); m != nil || err != nil {
@@ -73,6 +81,7 @@ func (c *check) tryPlaces(r reading) (*mismatch, error) {
 	}
 	whole := !c.partialBlocks && float64(demand)/float64(max(1, evaluated))*float64(sm.total) <= maxDemand
 	if whole {
+		c.limit = maxDemand
 		st.places = c.everything()
 	} else {
 		if numsErr != nil {
