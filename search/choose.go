@@ -13,6 +13,20 @@ import (
 	"github.com/morgana-ml/morgana/verify/stability"
 )
 
+// What is spent on candidates that verification can neither accept nor refute: that lies mostly in the program,
+// sometimes in its form, rarely in the tiling.
+const (
+	undecidedOfForm = 2 // tilings of one form
+	undecidedAtMost = 6 // before any candidate has passed
+)
+
+// verdict is what is said of a candidate: the choice that it has become, or what speaks against it.
+type verdict struct {
+	choice    *Choice
+	reason    string
+	undecided bool // neither equal nor refuted
+}
+
 // verifyAll verifies candidates in the order of their predicted cost until Top have passed, lowers those
 // and verifies the lowered form too. The result keeps the order; it is the same for any number of jobs:
 // candidates are taken in rounds of a fixed size.
@@ -27,108 +41,130 @@ func (s *state) verifyAll(ctx context.Context, cands []candidate) []*Choice {
 	judge := sync.OnceValues(func() (*stability.Judge, error) {
 		return stability.New(s.r.Program, stability.Options{Seed: s.opt.Seed})
 	})
+	undecided := map[string]int{} // by form
+	open, skipped := 0, 0
 	s.report("verify", 0, len(cands))
-	for at := 0; at < len(cands) && len(passed) < want && ctx.Err() == nil; at += size {
-		batch := cands[at:min(at+size, len(cands))]
-		results := make([]*Choice, len(batch))
-		reasons := make([]string, len(batch))
+	for at := 0; at < len(cands) && len(passed) < want && ctx.Err() == nil; {
+		var batch []candidate
+		for ; at < len(cands) && len(batch) < size; at++ {
+			if undecided[cands[at].derivation] >= undecidedOfForm || len(passed) == 0 && open >= undecidedAtMost {
+				skipped++
+				continue
+			}
+			batch = append(batch, cands[at])
+		}
+		verdicts := make([]verdict, len(batch))
 		var g errgroup.Group
 		g.SetLimit(s.jobs())
 		for i := range batch {
 			g.Go(func() error {
-				reasons[i] = guarded(func() (reason string) {
-					results[i], reason = s.verifyOne(ctx, batch[i], judge, max(1, s.jobs()/size))
-					return reason
+				reason := guarded(func() string {
+					verdicts[i] = s.verifyOne(ctx, batch[i], judge, max(1, s.jobs()/size))
+					return verdicts[i].reason
 				})
+				if reason != "" {
+					verdicts[i].choice, verdicts[i].reason = nil, reason
+				}
 				return nil
 			})
 		}
 		g.Wait() // the functions return no error
-		for i := range batch {
+		for i, v := range verdicts {
 			switch {
-			case results[i] != nil:
+			case v.choice != nil:
 				s.r.Stats.Verified++
 				if len(passed) < want {
-					passed = append(passed, results[i])
+					passed = append(passed, v.choice)
 				}
 			case ctx.Err() == nil: // else what is said of it may be the interruption
 				s.r.Stats.Rejected++
-				s.r.Rejections = append(s.r.Rejections, Rejection{Hash: ugraph.Hash(batch[i].graph), Reason: reasons[i]})
+				s.r.Rejections = append(s.r.Rejections, Rejection{Hash: ugraph.Hash(batch[i].graph), Reason: v.reason})
+				if v.undecided {
+					undecided[batch[i].derivation]++
+					open++
+				}
 			}
 		}
 		if s.r.Best == s.r.Baseline && len(passed) > 0 && passed[0].PredictedUS < s.r.Baseline.PredictedUS {
 			s.r.Best = passed[0] // should the time run out now, this one is verified
 		}
-		s.report("verify", at+len(batch), len(cands))
+		s.report("verify", at, len(cands))
+	}
+	if skipped > 0 {
+		s.r.Stats.Pruned += skipped
+		s.r.Stats.Stages = append(s.r.Stats.Stages, StageStats{"verify", "not tried, since others of the form were undecided", skipped})
 	}
 	return passed
 }
 
 // verifyOne checks a candidate: equal to the program, no less stable, equal when lowered, executed.
-func (s *state) verifyOne(ctx context.Context, c candidate, judge func() (*stability.Judge, error), jobs int) (*Choice, string) {
+func (s *state) verifyOne(ctx context.Context, c candidate, judge func() (*stability.Judge, error), jobs int) verdict {
 	opt := verify.Options{ErrorLog2: s.opt.ErrorLog2, Seed: s.opt.Seed, Candidates: s.opt.Top + 8}
 	out := &Choice{Graph: c.graph, Lowered: c.graph, PredictedUS: c.predictedUS, Derivation: c.derivation}
 	var err error
 	if s.lower != nil {
 		if out.Lowered, err = s.lower(c.graph); err != nil {
-			return nil, "lowering: " + err.Error()
+			return verdict{reason: "lowering: " + err.Error()}
 		}
 	}
 	// The three checks know nothing of each other; what is said of a candidate is the first in their order.
-	checks := []func() string{
-		func() string {
-			var reason string
-			out.Equal, reason = equalTo(ctx, s.r.Program, c.graph, opt)
-			return reason
+	checks := []func() verdict{
+		func() (v verdict) {
+			out.Equal, v = equalTo(ctx, s.r.Program, c.graph, opt)
+			return v
 		},
-		func() string {
+		func() verdict {
 			j, err := judge()
 			if err != nil {
-				return err.Error()
+				return verdict{reason: err.Error()}
 			}
 			if out.Stable, err = j.Check(ctx, c.graph); err != nil {
-				return err.Error()
+				return verdict{reason: err.Error()}
 			}
 			if !out.Stable.OK {
-				return "less stable: " + out.Stable.Reason
+				return verdict{reason: "less stable: " + out.Stable.Reason}
 			}
-			return ""
+			return verdict{}
 		},
-		func() string {
+		func() verdict {
 			if ugraph.Hash(out.Lowered) == ugraph.Hash(c.graph) {
-				return ""
+				return verdict{}
 			}
-			if _, reason := equalTo(ctx, s.r.Program, out.Lowered, opt); reason != "" {
-				return "lowered: " + reason
+			_, v := equalTo(ctx, s.r.Program, out.Lowered, opt)
+			if v.reason != "" {
+				v.reason = "lowered: " + v.reason
 			}
-			return ""
+			return v
 		},
 	}
-	reasons := make([]string, len(checks))
+	verdicts := make([]verdict, len(checks))
 	var g errgroup.Group
 	g.SetLimit(jobs)
 	for i, check := range checks {
 		g.Go(func() error {
-			reasons[i] = guarded(check)
+			verdicts[i].reason = guarded(func() string {
+				verdicts[i] = check()
+				return verdicts[i].reason
+			})
 			return nil
 		})
 	}
 	g.Wait() // the functions return no error
-	for _, reason := range reasons {
-		if reason != "" {
-			return nil, reason
+	for _, v := range verdicts {
+		if v.reason != "" {
+			return v
 		}
 	}
 	if out.Cost, err = cost.Graph(out.Lowered, s.envs[0], &s.row); err != nil {
-		return nil, err.Error()
+		return verdict{reason: err.Error()}
 	}
 	if s.m != nil {
 		if out.FloatError, err = s.m.Execute(ctx, out.Lowered); err != nil {
-			return nil, "executed: " + err.Error()
+			return verdict{reason: "executed: " + err.Error()}
 		}
 		out.Executed = true
 	}
-	return out, ""
+	return verdict{choice: out}
 }
 
 // guarded is what a check says against a candidate; a check that panics cannot speak for it.
@@ -144,15 +180,15 @@ func guarded(check func() string) (reason string) {
 }
 
 // equalTo returns the record of verification, or why a candidate is not accepted.
-func equalTo(ctx context.Context, program, candidate *ugraph.Graph, opt verify.Options) (*verify.Result, string) {
+func equalTo(ctx context.Context, program, candidate *ugraph.Graph, opt verify.Options) (*verify.Result, verdict) {
 	r, err := verify.Equal(ctx, program, candidate, opt)
 	switch {
 	case err != nil:
-		return nil, err.Error()
+		return nil, verdict{reason: err.Error()}
 	case !r.Equal:
-		return nil, "not equal: " + r.Reason
+		return nil, verdict{reason: "not equal: " + r.Reason, undecided: r.Witness == nil}
 	}
-	return r, ""
+	return r, verdict{}
 }
 
 // nearRatio is within which times count as near equals.
