@@ -41,6 +41,9 @@ func stage(r *Result, rule string) int {
 
 // planOf plans a program that is too large to be explored as a whole, with and without a second look.
 func planOf(t *testing.T, src string) (r *Result, with, without planned) {
+	if testing.Short() {
+		t.Skip("-short")
+	}
 	g := programtest.Parse(t, src)
 	dag := exprtest.Lift(t, g)
 	if n := dag.Operators(); n <= maxOperators {
