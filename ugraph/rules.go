@@ -39,6 +39,7 @@ var Rules = []Rule{
 	{Name: "store-phase", Levels: blockOnly, Why: "a tile that is written in each trip needs a place of its own", Check: checkStorePhase},
 	{Name: "store-grid", Levels: blockOnly, Why: "blocks that hold different tiles must not write to the same place", Check: checkStoreGrid},
 	{Name: "store-reduce", Levels: blockOnly, Why: "a reduction across blocks needs different tiles of numbers and a known kind", Check: checkStoreReduce},
+	{Name: "store-once", Levels: blockOnly, Why: "equal tiles of several blocks are one term of a sum across blocks, or several: nothing says which", Check: checkStoreOnce},
 	{Name: "store-ragged", Levels: kernelOnly, Why: "tiles that are stacked or combined must have the same extents in every block", Check: checkStoreRagged},
 
 	{Name: "thread", Levels: []Level{ThreadLevel}, Why: "a thread graph is a producer and elementwise operators on its elements", Check: checkThread},

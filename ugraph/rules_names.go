@@ -2,6 +2,7 @@ package ugraph
 
 import (
 	"fmt"
+	"math"
 	"sort"
 	"unicode"
 )
@@ -105,8 +106,8 @@ func checkAttributes(g *Graph) string {
 				if _, isInt := a.Number.IsInt(); IntegerAttr(a.Name) && !isInt {
 					return at("%s must be an integer", a)
 				}
-				if finiteAttrs[a.Name] && a.Number.IsInf() != 0 {
-					return at("%s must be finite", a)
+				if err := CheckAttrNumber(a.Name, a.Number); err != nil {
+					return at("%s", err)
 				}
 			}
 			if a.Kind == AttrDims {
@@ -123,6 +124,19 @@ func checkAttributes(g *Graph) string {
 
 // finiteAttrs are numbers that enter the arithmetic as they are.
 var finiteAttrs = map[string]bool{"eps": true, "exponent": true, "scale": true, "theta": true}
+
+// CheckAttrNumber checks the number of an attribute that enters the arithmetic as it is: finite, and
+// in float64's range, the widest that anything computes in.
+func CheckAttrNumber(name string, n Number) error {
+	switch {
+	case !finiteAttrs[name]:
+	case n.IsInf() != 0:
+		return fmt.Errorf("%s=%s must be finite", name, n)
+	case math.IsInf(n.Float64(), 0):
+		return fmt.Errorf("%s=%s is beyond the range of f64", name, n)
+	}
+	return nil
+}
 
 // positive tells whether a dimension is not a number below 1.
 func positive(d Dim) bool {

@@ -104,6 +104,24 @@ func checkStoreReduce(g *Graph) string {
 	return ""
 }
 
+// checkStoreOnce: a sum across blocks has a term per block. Along a dimension that the store does not
+// place and the tile does not depend on, blocks hold equal tiles, so there may be only one of them.
+// (The greatest and the least of equal tiles are the tile: max and min may have any number.)
+func checkStoreOnce(g *Graph) string {
+	dep := GridDependence(g)
+	for _, o := range g.Outputs {
+		if o.Store.Reduce != "sum" {
+			continue
+		}
+		for gi, axis := range o.Store.Grid {
+			if d := g.Grid[gi]; axis < 0 && dep[o.Value]>>gi&1 == 0 && !d.Blocks().Is(1) {
+				return fmt.Sprintf("output %s: reduce=sum adds the blocks along %s, which hold equal tiles; drop %s, or store it to an axis", o.Name, d.Name, d.Name)
+			}
+		}
+	}
+	return ""
+}
+
 // checkStoreRagged: an axis that is cut by a grid dimension and not stored by it keeps the tile's
 // extent, so that extent must be the same in every block; and so must that of an axis along which
 // tiles are stacked.

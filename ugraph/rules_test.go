@@ -245,6 +245,13 @@ var counterexamples = []struct {
 			k.Store("Y", load(k, x, []int64{1}, -1), Store{Grid: []int{-1}, Loop: -1, Reduce: "prod"})
 		})
 	}},
+	{"store-once", "a dimension whose blocks hold equal tiles", func(t *testing.T) *Graph {
+		return block(t, func(k *BlockBuilder, x, _, _ ValueID) {
+			k.Grid("n", D(100), 20)
+			k.Grid("m", D(50), 10)
+			k.Store("Y", load(k, x, []int64{1, -1}, -1), Store{Grid: []int{-1, -1}, Loop: -1, Reduce: "sum"})
+		})
+	}},
 	{"store-ragged", "ragged tiles combined", func(t *testing.T) *Graph {
 		return block(t, func(k *BlockBuilder, x, _, _ ValueID) {
 			k.Grid("n", D(100), 16)

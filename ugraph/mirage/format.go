@@ -93,6 +93,9 @@ func decode(r io.Reader) ([][]operator, error) {
 		}
 		return nil, err
 	}
+	if len(graphs) == 0 {
+		return nil, errors.New("the file has no graphs; expected a list of graphs, each a list of operators")
+	}
 	if len(graphs) > maxGraphs {
 		return nil, fmt.Errorf("%d graphs; the limit is %d", len(graphs), maxGraphs)
 	}

@@ -147,6 +147,8 @@ func TestImportErrors(t *testing.T) {
 		{"not JSON", "[[{]]", "byte"},
 		{"not a list", `{"op_type":"kn_input_op"}`, "a list of graphs"},
 		{"text for a number", edit(`"forloop_range":4`, `"forloop_range":"4"`), "byte"},
+		{"no list", "null", "has no graphs"},
+		{"an empty list", "[]", "has no graphs"},
 		{"after the end", file(in, out) + "[]", "byte"},
 		{"no output", file(in), "graph 0: it has no kn_output_op"},
 		{"unknown operator", file(in, kn("conv", half(1, 2, 4), half(2, 2, 4)), out), "graph 0: operator 1 (kn_conv_op): op_type: kn_conv_op is not known"},

@@ -400,6 +400,10 @@ func (b *builder) attrValue(op ugraph.Op, spec ugraph.AttrSpec, a *arg) (ugraph.
 			b.errorf(a.Pos, "%s: %s= must be an integer, got %s", op, name, n)
 			return ugraph.Attr{}, false
 		}
+		if err := ugraph.CheckAttrNumber(name, n); err != nil {
+			b.errorf(a.Pos, "%s: %s", op, err)
+			return ugraph.Attr{}, false
+		}
 		return ugraph.NumberAttr(name, n), true
 	case ugraph.AttrBool:
 		if w := one.word(); w == "true" || w == "false" {
