@@ -464,7 +464,7 @@ func (a *analysis) invSqrt(n int64) dual { return invSqrtFunction[dual](a, n) }
 func (a *analysis) same(x, y dual) bool { return x.v.Same(y.v) }
 
 func (a *analysis) positive(x dual) dual {
-	x.v.Sign = 1
+	x.v.Sign, x.v.Domain = field.Positive, 0
 	return x
 }
 

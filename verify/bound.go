@@ -56,7 +56,7 @@ func (c *check) runAnalysis(in *instance, st setting, comp, block, point int, de
 		key := c.key.Derive(analysisTest+uint64(point), uint64(try))
 		sp := field.NewSpace(field.PoolChain(point, st.comps), st.comps, key, st.model, st.roots)
 		sp.OrderLevels, sp.Symbols = max(1, st.levels), st.symbols
-		sp.Unconditioned = st.roots == field.AlgebraicRoots
+		sp.Unconditioned, sp.Domains = st.roots == field.AlgebraicRoots, true
 		a := newAnalysis(sp, comp, block, derivatives)
 		if derivatives {
 			a.most = maxExponents
@@ -106,6 +106,7 @@ func (c *check) bound(in *instance, st setting) (*bound, error) {
 	if b.hashed > 1 {
 		b.log2 += 2*math.Log2(float64(b.hashed)) - 1
 	}
+	b.log2 += domainBits(a.s.Obligations())
 	if st.roots == field.AlgebraicRoots {
 		b.roots = a.s.RootCount()
 		b.log2 += 2 * float64(b.roots)

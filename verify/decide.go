@@ -38,6 +38,7 @@ func (c *check) decide() error {
 	c.key = c.streamKey()
 	c.env = c.realEnv()
 	var firstMiss *mismatch
+	var domain *errDomain
 	var reasons []string
 	longConstant := false
 	for _, r := range readings {
@@ -52,6 +53,7 @@ func (c *check) decide() error {
 		case err != nil:
 			reasons = append(reasons, fmt.Sprintf("%s: %v", r, err))
 			longConstant = longConstant || errors.Is(err, errLongConstant)
+			errors.As(err, &domain)
 		case miss == nil:
 			c.res.Equal, c.res.Model = true, r.model.String()
 			return nil
@@ -60,24 +62,54 @@ func (c *check) decide() error {
 		case firstMiss == nil:
 			firstMiss = miss
 			c.res.Model = r.model.String()
+		case miss.proof && !firstMiss.proof:
+			firstMiss.proof = true // a model that knows more says so too
 		}
 	}
 	c.res.Checks = nil
 	c.res.ErrorLog2, c.res.Tests = 0, max(c.res.Tests, 1)
-	if firstMiss != nil {
-		c.res.Witness = &firstMiss.w
-		c.res.Reason = firstMiss.what
-		c.showWitness()
-		return nil
-	}
-	c.res.Reason = "undecided: "
-	for i, r := range reasons {
-		if i > 0 {
-			c.res.Reason += "; "
+	c.refuse(firstMiss, domain, reasons)
+	return c.ctx.Err()
+}
+
+// refuse says why the graphs are not accepted: not equal, with a witness, where that is certain, else
+// undecided. A difference in the field is certain where no function, maximum or order stands in the way
+// of which the field knows less than is true; otherwise real inputs must show it.
+func (c *check) refuse(miss *mismatch, domain *errDomain, reasons []string) {
+	var hint *Witness
+	what := ""
+	switch {
+	case miss != nil:
+		hint, what = &miss.w, miss.what
+		if _, isInt := miss.w.A.(int64); isInt && miss.proof {
+			c.res.Witness, c.res.Reason = hint, what
+			return
 		}
-		c.res.Reason += r
+	case domain != nil:
+		hint, what = &Witness{Output: domain.output, Index: domain.index}, domain.Error()
 	}
-	return nil
+	w, how := c.floatWitness(hint, domain != nil || miss != nil && miss.tagged)
+	switch {
+	case w != nil && what == "":
+		c.res.Witness, c.res.Reason = w, fmt.Sprintf("output %s differs at %v in float64, %s", w.Output, w.Index, how)
+	case w != nil:
+		c.res.Witness, c.res.Reason = w, fmt.Sprintf("%s; the witness has values in float64, %s", what, how)
+	case miss != nil && miss.proof:
+		c.res.Witness, c.res.Reason = hint, what+" in the field; "+how
+	case miss != nil:
+		c.res.Reason = fmt.Sprintf("undecided: %s in the field, where maxima, orders or functions without laws are known by a part of their laws only; %s", what, how)
+	default:
+		c.res.Reason = "undecided: "
+		for i, r := range reasons {
+			if i > 0 {
+				c.res.Reason += "; "
+			}
+			c.res.Reason += r
+		}
+		if domain != nil {
+			c.res.Reason += "; " + how
+		}
+	}
 }
 
 // worthTrying tells whether a reading can differ from those already tried.
@@ -148,7 +180,7 @@ func (c *check) try(r reading) (*mismatch, error) {
 			if miss == nil {
 				miss = m
 				if way.lenient {
-					miss.final = true
+					miss.final, miss.proof = true, false
 					miss.what += fmt.Sprintf(" on a small instance of repeated columns (there is no proof either: %v)", firstErr)
 				}
 			}
@@ -265,6 +297,7 @@ func (c *check) tryWay(r reading, w way) (*mismatch, error) {
 		c.comps = st.comps
 		break
 	}
+	c.scale = map[[2]int32]field.Factor{}
 	ev, err := c.draw(in, st, 0)
 	for w.lenient && st.comps < field.MaxComponents {
 		// No analysis has told how deep exponentials nest.

@@ -164,13 +164,14 @@ type check struct {
 	env   ugraph.Env
 	comps int // components that the graphs' nested exponentials need; 0: not known yet
 
-	assignment    int          // of boolean and integer inputs, for error bounds; −1: that of the test
-	sawDefined    map[int]bool // outputs that were defined somewhere in some test
-	test          int          // the test that is drawn
-	exhaustive    map[int]bool // inputs of 8 bits of which each test draws the next value
-	limit         int          // of entries and terms of an evaluation of places; 0: maxDemand
-	demand        int          // entries and terms that the last evaluation of places asked for
-	partialBlocks bool         // not all blocks that write one place were compared
+	assignment    int                       // of boolean and integer inputs, for error bounds; −1: that of the test
+	sawDefined    map[int]bool              // outputs that were defined somewhere in some test
+	test          int                       // the test that is drawn
+	exhaustive    map[int]bool              // inputs of 8 bits of which each test draws the next value
+	limit         int                       // of entries and terms of an evaluation of places; 0: maxDemand
+	demand        int                       // entries and terms that the last evaluation of places asked for
+	scale         map[[2]int32]field.Factor // factors between conditions of both graphs, as the first test found them
+	partialBlocks bool                      // not all blocks that write one place were compared
 }
 
 func (c *check) note(format string, args ...any) {
@@ -185,9 +186,11 @@ func (c *check) streamKey() field.Key {
 
 // mismatch is a definite difference.
 type mismatch struct {
-	w     Witness
-	what  string
-	final bool // no other model can accept
+	w      Witness
+	what   string
+	final  bool // no other model can accept
+	proof  bool // whatever the model does not know of the operators, the graphs differ
+	tagged bool // one of the values is an infinity, or undefined
 }
 
 func (m *mismatch) Error() string { return m.what }
@@ -227,6 +230,8 @@ type evaluation struct {
 	places [][]int // see setting
 	undef  int
 	redraw int
+	model  field.Model
+	met    map[[2]int32]bool // sets of conditions of the program that imply the candidate's
 }
 
 // maxRedraws bounds the draws of one test.
@@ -260,7 +265,7 @@ func (c *check) draw(in *instance, st setting, test int) (*evaluation, error) {
 	for try := 0; ; try++ {
 		key := c.key.Derive(uint64(test), uint64(try))
 		sp := field.NewSpace(field.PoolChain(test, st.comps), st.comps, key, st.model, st.roots)
-		sp.OrderLevels, sp.Symbols = max(1, st.levels), st.symbols
+		sp.OrderLevels, sp.Symbols, sp.Domains = max(1, st.levels), st.symbols, true
 		ev, err := evaluateBoth[field.Value](c, fieldAlgebra{sp}, in, st, &fieldSource{s: sp})
 		if err == nil && st.induct {
 			err = c.induction(sp, ev, in, st)
@@ -272,7 +277,7 @@ func (c *check) draw(in *instance, st setting, test int) (*evaluation, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &evaluation{space: sp, outA: ev.outA, outB: ev.outB, places: st.places, redraw: try}, nil
+		return &evaluation{space: sp, outA: ev.outA, outB: ev.outB, places: st.places, redraw: try, model: st.model}, nil
 	}
 }
 
@@ -470,7 +475,7 @@ func dimValue[V any](alg algebra[V], d ugraph.Dim, src source[V]) V {
 	if n, ok := d.Const(); ok {
 		return alg.integer(n)
 	}
-	return src.input("extent "+d.String(), 0)
+	return positive(alg, src.input("extent "+d.String(), 0))
 }
 
 // drawInput makes input i of the program.
@@ -551,6 +556,9 @@ func (c *check) compare(ev *evaluation) (*mismatch, error) {
 					x, y = ev.space.Exp(x), ev.space.Exp(y)
 				}
 				if x.Same(y) {
+					if err := c.defined(ev, i, k, x.Domain, y.Domain); err != nil {
+						return nil, err
+					}
 					continue
 				}
 				if x.Mask&y.Mask == 0 && !x.IsTag() && !y.IsTag() {
@@ -563,7 +571,12 @@ func (c *check) compare(ev *evaluation) (*mismatch, error) {
 				idx = index(ev.places[i][k], c.realShape(c.a, c.a.Outputs[i].Value))
 			}
 			name := c.a.Outputs[i].Name
-			return &mismatch{w: Witness{name, idx, wa, wb}, what: fmt.Sprintf("output %s differs at %v", name, idx)}, nil
+			m := &mismatch{w: Witness{name, idx, wa, wb}, what: fmt.Sprintf("output %s differs at %v", name, idx), proof: true}
+			if a.f != nil {
+				m.proof = !ev.space.Lossy
+				m.tagged = a.f[k].IsTag() || b.f[k].IsTag()
+			}
+			return m, nil
 		}
 		c.sawDefined[i] = c.sawDefined[i] || defined > 0
 		if defined == 0 && !c.hasLabels() { // else some assignment may mask everything

@@ -67,7 +67,11 @@ func (a fieldAlgebra) dot(x []field.Value, sx int, y []field.Value, sy int, n in
 
 // pow is x^exponent: exact for integers and halves, opaque for the rest.
 func (a fieldAlgebra) pow(x field.Value, exponent ugraph.Number) field.Value {
-	return powFunction[field.Value](a, x, exponent)
+	v := powFunction[field.Value](a, x, exponent)
+	if e := exponent.Rat(); e != nil && !new(big.Rat).Add(e, e).IsInt() {
+		v = a.s.Power(v, x, e.Sign() < 0)
+	}
+	return v
 }
 
 func powFunction[V any](r ring[V], x V, exponent ugraph.Number) V {
@@ -123,6 +127,6 @@ func invSqrtFunction[V any](r ring[V], n int64) V {
 func (a fieldAlgebra) same(x, y field.Value) bool { return x.Same(y) }
 
 func (a fieldAlgebra) positive(x field.Value) field.Value {
-	x.Sign = 1
+	x.Sign, x.Domain = field.Positive, 0
 	return x
 }

@@ -5,27 +5,48 @@ import (
 
 	"github.com/morgana-ml/morgana/ugraph"
 	"github.com/morgana-ml/morgana/ugraph/interp"
+	"github.com/morgana-ml/morgana/verify/field"
 )
 
 // floatAlgebra evaluates in float64, to show a difference that was found in a field; it proves nothing.
-type floatAlgebra struct{ interp.Float64 }
+type floatAlgebra struct {
+	interp.Float64
+	jitter *jitter // nil: none
+}
 
-func (floatAlgebra) lit(n ugraph.Number) float64              { return n.Float64() }
-func (floatAlgebra) integer(n int64) float64                  { return float64(n) }
-func (floatAlgebra) add(x, y float64) float64                 { return x + y }
-func (floatAlgebra) sub(x, y float64) float64                 { return x - y }
-func (floatAlgebra) mul(x, y float64) float64                 { return x * y }
-func (floatAlgebra) div(x, y float64) float64                 { return x / y }
-func (floatAlgebra) weigh(w, x float64) float64               { return w * x }
-func (floatAlgebra) sinCos(x float64) (sin, cos float64)      { return math.Sincos(x) }
-func (floatAlgebra) invSqrt(n int64) float64                  { return 1 / math.Sqrt(float64(n)) }
-func (floatAlgebra) store(ugraph.DType, *tensor[float64])     {}
-func (floatAlgebra) err() error                               { return nil }
-func (floatAlgebra) opaque(string, float64) float64           { return math.NaN() }
-func (a floatAlgebra) max(xs []float64) float64               { return fold(xs, math.Max) }
-func (a floatAlgebra) min(xs []float64) float64               { return fold(xs, math.Min) }
-func (a floatAlgebra) same(x, y float64) bool                 { return !apart(x, y) }
-func (a floatAlgebra) pow(x float64, e ugraph.Number) float64 { return math.Pow(x, e.Float64()) }
+// jitter changes every result by a random multiple, up to 1, of 2^-50: what that does to an output shows
+// how far its value in float64 can be trusted (Monte Carlo arithmetic, Parker 1997).
+type jitter struct {
+	key field.Key
+	at  uint64
+}
+
+func (a floatAlgebra) noisy(x float64) float64 {
+	if a.jitter == nil || x == 0 {
+		return x
+	}
+	a.jitter.at++
+	return x * (1 + 0x1p-113*float64(int64(a.jitter.key.Word(a.jitter.at, 7))))
+}
+
+func (floatAlgebra) lit(n ugraph.Number) float64          { return n.Float64() }
+func (floatAlgebra) integer(n int64) float64              { return float64(n) }
+func (a floatAlgebra) add(x, y float64) float64           { return a.noisy(x + y) }
+func (a floatAlgebra) sub(x, y float64) float64           { return a.noisy(x - y) }
+func (a floatAlgebra) mul(x, y float64) float64           { return a.noisy(x * y) }
+func (a floatAlgebra) div(x, y float64) float64           { return a.noisy(x / y) }
+func (floatAlgebra) weigh(w, x float64) float64           { return w * x }
+func (floatAlgebra) sinCos(x float64) (sin, cos float64)  { return math.Sincos(x) }
+func (floatAlgebra) invSqrt(n int64) float64              { return 1 / math.Sqrt(float64(n)) }
+func (floatAlgebra) store(ugraph.DType, *tensor[float64]) {}
+func (floatAlgebra) err() error                           { return nil }
+func (floatAlgebra) opaque(string, float64) float64       { return math.NaN() }
+func (a floatAlgebra) max(xs []float64) float64           { return fold(xs, math.Max) }
+func (a floatAlgebra) min(xs []float64) float64           { return fold(xs, math.Min) }
+func (a floatAlgebra) same(x, y float64) bool             { return x == y }
+func (a floatAlgebra) pow(x float64, e ugraph.Number) float64 {
+	return a.noisy(math.Pow(x, e.Float64()))
+}
 
 // fold combines values; NaN wins.
 func fold(xs []float64, f func(a, b float64) float64) float64 {
@@ -41,7 +62,7 @@ func (a floatAlgebra) unary(op ugraph.Op, attrs ugraph.Attrs, x float64) float64
 	if err != nil {
 		return math.NaN()
 	}
-	return f(x)
+	return a.noisy(f(x))
 }
 
 func (floatAlgebra) cmp(x, y float64) (int, bool) {
@@ -54,12 +75,12 @@ func (floatAlgebra) cmp(x, y float64) (int, bool) {
 	return 0, x == y
 }
 
-func (floatAlgebra) dot(x []float64, sx int, y []float64, sy int, n int) float64 {
+func (a floatAlgebra) dot(x []float64, sx int, y []float64, sy int, n int) float64 {
 	s := 0.0
 	for i := range n {
 		s += x[i*sx] * y[i*sy]
 	}
-	return s
+	return a.noisy(s)
 }
 
 func (a floatAlgebra) narrow(to ugraph.DType, x float64) float64 {
@@ -75,13 +96,4 @@ func (a floatAlgebra) truncate(to ugraph.DType, x float64) int64 {
 		return 0
 	}
 	return castInt(to, n)
-}
-
-// apart tells whether two values differ by more than float64 can explain.
-func apart(x, y float64) bool {
-	if math.IsNaN(x) || math.IsNaN(y) || math.IsInf(x, 0) || math.IsInf(y, 0) {
-		return !(math.IsNaN(x) && math.IsNaN(y)) && x != y
-	}
-	d := math.Abs(x - y)
-	return d > 1e-6*max(math.Abs(x), math.Abs(y)) && d > 1e-12
 }

@@ -26,6 +26,10 @@ func (s *Space) Max(vs ...Value) Value {
 		return Infinity(-1)
 	}
 	live = greatestNumber(live)
+	domain := int32(0)
+	for i := range vs { // a maximum is undefined where any argument is
+		domain = s.join(domain, vs[i].Domain)
+	}
 	switch s.Model {
 	case H:
 		best := live[0]
@@ -34,6 +38,7 @@ func (s *Space) Max(vs ...Value) Value {
 				best = v
 			}
 		}
+		best.Domain = domain
 		return best
 	case Q:
 		best := live[0]
@@ -42,13 +47,14 @@ func (s *Space) Max(vs ...Value) Value {
 				best = v
 			}
 		}
+		best.Domain = domain
 		return best
 	}
 	if len(live) == 1 {
+		live[0].Domain = domain
 		return live[0]
 	}
 	keys := make([]uint64, 0, len(live)+8)
-	positive := false
 	for i := range live {
 		k := s.key(&live[i])
 		if set, ok := s.sets[k]; ok {
@@ -56,18 +62,21 @@ func (s *Space) Max(vs ...Value) Value {
 		} else {
 			keys = append(keys, k)
 		}
-		positive = positive || live[i].Sign > 0
 	}
 	slices.Sort(keys)
 	keys = slices.Compact(keys)
 	if len(keys) == 1 {
+		best := live[0]
 		for i := range live { // the one with most components
 			if live[i].Mask == s.full {
-				return live[i]
+				best = live[i]
+				break
 			}
 		}
-		return live[0]
+		best.Domain = domain
+		return best
 	}
+	s.Lossy = true
 	k := s.opaque.Label("max")
 	for _, x := range keys[:len(keys)-1] {
 		k = k.Derive(x, uint64(len(keys)))
@@ -75,9 +84,7 @@ func (s *Space) Max(vs ...Value) Value {
 	s.Applications += len(live) + 1
 	v := Value{Mask: s.full}
 	k.residues(s.Chain, s.N, keys[len(keys)-1], uint64(len(keys)), &v.C)
-	if positive {
-		v.Sign = 1
-	}
+	v.Sign, v.Domain = s.signOfMax(live), domain
 	s.sets[s.key(&v)] = keys
 	return v
 }
@@ -114,6 +121,7 @@ func (s *Space) infiniteMax(vs []Value) Value {
 func (s *Space) rankOf(v Value) uint64 {
 	k := s.key(&v)
 	s.rank[k] = struct{}{}
+	s.Lossy = true
 	s.Applications++
 	return s.order.Word(k, 0) % s.OrderLevels
 }
@@ -121,6 +129,7 @@ func (s *Space) rankOf(v Value) uint64 {
 // squareLess is model Q's a < b: b−a is a square in the top component.
 func (s *Space) squareLess(a, b Value) bool {
 	d := s.Sub(b, a)
+	s.Lossy = true
 	s.compared = append(s.compared, [2]Value{a, b})
 	if d.Kind != Ord || d.IsTag() {
 		s.fail(&Unsupported{"the square order of infinities or logarithms"})
@@ -177,8 +186,8 @@ func (s *Space) Cmp(a, b Value) (c int, ok bool) {
 	}
 	if s.Model == S {
 		if a.Kind == Ord && b.Kind == Ord {
-			if d := s.Sub(a, b); d.Sign != 0 {
-				return int(d.Sign), true
+			if d := s.Sub(a, b); d.Sign.Strict() {
+				return int(d.Sign) / 2, true
 			}
 		}
 		s.fail(&NeedOrder{"a comparison of two values"})

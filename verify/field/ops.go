@@ -12,17 +12,11 @@ func (s *Space) Add(a, b Value) Value {
 	for i := range s.N {
 		v.C[i] = s.Chain.Pr[i].Add(a.C[i], b.C[i])
 	}
-	switch {
-	case a.Sign == b.Sign:
-		v.Sign = a.Sign
-	case b.Sign == 0 && b.zero():
-		v.Sign = a.Sign
-	case a.Sign == 0 && a.zero():
-		v.Sign = b.Sign
-	}
+	v.Sign = signOfSum(&a, a.Sign, &b, b.Sign)
 	if a.Number && b.Number {
 		v.number(int64(a.N) + int64(b.N))
 	}
+	s.inherit(&v, &a, &b)
 	return v
 }
 
@@ -40,20 +34,22 @@ func (s *Space) addForms(a, b Value) Value {
 		}
 		return Value{Kind: Undef}
 	case a.IsTag():
+		s.inherit(&a, &a, &b)
 		return a
 	case b.IsTag():
+		s.inherit(&b, &a, &b)
 		return b
 	}
 	v := s.mulResidues(s.epsilon(a), s.epsilon(b))
 	v.Kind = LogOf
-	v.Sign = 0
+	v.Sign = Unsigned
 	return v
 }
 
 // epsilon is exp of a value that is not a tag, as an ordinary value.
 func (s *Space) epsilon(v Value) Value {
 	if v.Kind == LogOf {
-		v.Kind, v.Sign = Ord, 1
+		v.Kind, v.Sign = Ord, Positive
 		return v
 	}
 	return s.Exp(v)
@@ -100,28 +96,23 @@ func (s *Space) Sub(a, b Value) Value {
 	for i := range s.N {
 		v.C[i] = s.Chain.Pr[i].Sub(a.C[i], b.C[i])
 	}
-	switch {
-	case a.Sign == -b.Sign:
-		v.Sign = a.Sign
-	case b.Sign == 0 && b.zero():
-		v.Sign = a.Sign
-	case a.Sign == 0 && a.zero():
-		v.Sign = -b.Sign
-	}
+	v.Sign = signOfSum(&a, a.Sign, &b, -b.Sign)
 	if a.Number && b.Number {
 		v.number(int64(a.N) - int64(b.N))
 	}
+	s.inherit(&v, &a, &b)
 	return v
 }
 
 func (s *Space) mulResidues(a, b Value) Value {
-	v := Value{Mask: a.Mask & b.Mask, Sign: a.Sign * b.Sign}
+	v := Value{Mask: a.Mask & b.Mask, Sign: signOfProduct(&a, &b)}
 	if v.Mask == 0 {
 		return s.noComponent()
 	}
 	for i := range s.N {
 		v.C[i] = s.Chain.Pr[i].Mul(a.C[i], b.C[i])
 	}
+	s.inherit(&v, &a, &b)
 	switch {
 	case a.Number && b.Number:
 		v.number(int64(a.N) * int64(b.N))
@@ -147,10 +138,12 @@ func (s *Space) Mul(a, b Value) Value {
 		switch {
 		case b.zero():
 			return Value{Kind: Undef}
-		case b.Kind == LogOf || b.Sign == 0:
+		case b.Kind == LogOf || !b.Sign.Strict():
 			return s.fail(&Unsupported{"an infinity is multiplied by a value of unknown sign"})
 		}
-		return Infinity(int(a.Sign * b.Sign))
+		v := Infinity(int(a.Sign * b.Sign))
+		s.inherit(&v, &a, &b)
+		return v
 	}
 	if a.Kind != LogOf {
 		a, b = b, a
@@ -207,12 +200,16 @@ func (s *Space) Div(a, b Value) Value {
 	case a.Kind == Undef || b.Kind == Undef, a.IsTag() && b.IsTag():
 		return Value{Kind: Undef}
 	case b.IsTag():
-		return Value{Mask: s.full}
+		v := Value{Mask: s.full}
+		s.inherit(&v, &a, &b)
+		return v
 	case a.IsTag():
-		if b.Kind == LogOf || b.Sign == 0 {
+		if b.Kind == LogOf || !b.Sign.Strict() {
 			return s.fail(&Unsupported{"an infinity is divided by a value of unknown sign"})
 		}
-		return Infinity(int(a.Sign * b.Sign))
+		v := Infinity(int(a.Sign * b.Sign))
+		s.inherit(&v, &a, &b)
+		return v
 	}
 	if n, ok := s.smallInt(&b); ok && a.Kind == LogOf && (n == 1 || n == -1) {
 		return s.logTimes(a, n)
@@ -224,10 +221,12 @@ func (s *Space) Div(a, b Value) Value {
 		}
 		return s.fail(&Redraw{"a denominator is 0"})
 	}
-	v := Value{Mask: a.Mask & b.Mask, Sign: a.Sign * b.Sign}
+	v := Value{Mask: a.Mask & b.Mask, Sign: signOfQuotient(a.Sign, b.Sign)}
 	if v.Mask == 0 {
 		return s.noComponent()
 	}
+	s.inherit(&v, &a, &b)
+	s.require(&v, &b, nonZero)
 	for i := range s.N {
 		if v.Mask>>i&1 == 0 {
 			continue
@@ -248,14 +247,14 @@ func (s *Space) Exp(a Value) Value {
 	case Undef:
 		return a
 	case NegInf:
-		return Value{Mask: s.full}
+		return Value{Mask: s.full, Domain: a.Domain}
 	case PosInf:
 		return a
 	case LogOf:
-		a.Kind, a.Sign = Ord, 1
+		a.Kind, a.Sign = Ord, Positive
 		return a
 	}
-	v := Value{Mask: a.Mask << 1 & s.full, Sign: 1}
+	v := Value{Mask: a.Mask << 1 & s.full, Sign: Positive, Domain: a.Domain}
 	if v.Mask == 0 {
 		return s.noComponent()
 	}
@@ -297,7 +296,12 @@ func (s *Space) Log(a Value) Value {
 		a = s.Plain(a)
 	}
 	if a.zero() {
-		return Infinity(-1)
+		v := Infinity(-1)
+		v.Domain = a.Domain
+		return v
+	}
+	if a.Sign == Negative {
+		return Value{Kind: Undef}
 	}
 	for i := range s.N {
 		if a.Mask>>i&1 != 0 && a.C[i] == 0 {
@@ -305,8 +309,10 @@ func (s *Space) Log(a Value) Value {
 		}
 	}
 	s.Applications++
-	a.Kind, a.Sign, a.Number = LogOf, 0, false
-	return a
+	v := a
+	s.require(&v, &a, nonZero|nonNegative)
+	v.Kind, v.Sign, v.Number = LogOf, Unsigned, false
+	return v
 }
 
 // Sqrt is the square root under the space's model of roots.
@@ -321,13 +327,21 @@ func (s *Space) Sqrt(a Value) Value {
 	if a.zero() {
 		return a
 	}
+	if a.Sign == Negative {
+		return Value{Kind: Undef}
+	}
+	sign := NonNegative
+	if a.Sign == Positive {
+		sign = Positive
+	}
 	if s.Roots == OpaqueRoots {
 		v := s.fresh("sqrt", s.key(&a))
-		v.Sign = 1
+		v.Sign = sign
+		s.root(&v, &a)
 		return v
 	}
 	s.roots[a.C[a.top()]] = a
-	v := Value{Mask: a.Mask, Sign: 1}
+	v := Value{Mask: a.Mask, Sign: sign}
 	for i := range s.N {
 		if a.Mask>>i&1 == 0 {
 			continue
@@ -339,6 +353,7 @@ func (s *Space) Sqrt(a Value) Value {
 		}
 		v.C[i] = r
 	}
+	s.root(&v, &a)
 	return v
 }
 
@@ -368,7 +383,9 @@ func (s *Space) Opaque(name string, x Value) Value {
 	if x.IsTag() {
 		return s.fail(&Unsupported{name + " of an infinity"})
 	}
-	return s.fresh(name, s.key(&x))
+	v := s.fresh(name, s.key(&x))
+	v.Domain = x.Domain
+	return v
 }
 
 // canonical returns the one of x, −x with the smaller top residue, and whether it is −x.
@@ -414,9 +431,10 @@ func (s *Space) SinCos(x Value) (sin, cos Value) {
 	c, flip := s.canonical(x)
 	s.Applications++
 	t := s.fresh("circle", s.key(&c))
+	t.Domain = x.Domain
 	one := s.Int(1)
 	tt := s.Mul(t, t)
-	den := s.Add(one, tt)
+	den := s.Add(one, tt) // positive: 1 and a square
 	sin, cos = s.Div(s.Add(t, t), den), s.Div(s.Sub(one, tt), den)
 	if flip {
 		sin = s.Neg(sin)
@@ -448,10 +466,23 @@ func (s *Space) Dot(x []Value, sx int, y []Value, sy int, n int) Value {
 		}
 		v.C[c] = s.Chain.Pr[c].reduce(t)
 	}
-	v.Sign = x[0].Sign * y[0].Sign
-	for i := 1; i < n && v.Sign != 0; i++ {
-		if x[i*sx].Sign*y[i*sy].Sign != v.Sign {
-			v.Sign = 0
+	v.Sign = signOfProduct(&x[0], &y[0])
+	s.inherit(&v, &x[0], &y[0])
+	for i := 1; i < n; i++ {
+		a, b := &x[i*sx], &y[i*sy]
+		if v.Sign != Unsigned {
+			switch p := signOfProduct(a, b); {
+			case p > 0 && v.Sign > 0:
+				v.Sign = max(p, v.Sign)
+			case p < 0 && v.Sign < 0:
+				v.Sign = min(p, v.Sign)
+			default:
+				v.Sign = Unsigned
+			}
+		}
+		if a.Domain|b.Domain != 0 {
+			s.inherit(&v, &v, a)
+			s.inherit(&v, &v, b)
 		}
 	}
 	return v

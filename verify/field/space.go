@@ -33,9 +33,16 @@ type Space struct {
 	compared [][2]Value          // Q: compared differences, for the transitivity test
 	roots    map[uint64]Value    // algebraic roots: distinct arguments
 
+	// Domains keeps track of the conditions under which values are defined.
+	Domains bool
+	domains domains
+
 	// Applications counts what was hashed (opaque functions, set maxima, log forms, comparisons).
 	Applications int
-	err          error
+	// Lossy tells that something was evaluated of which the model knows less than is true: a function
+	// without laws, a maximum, an order. Values that differ then may be equal.
+	Lossy bool
+	err   error
 }
 
 // NewSpace prepares test number test under key with n components.
@@ -101,13 +108,13 @@ func (s *Space) Symbol(r *big.Rat) bool {
 func (s *Space) Lit(r *big.Rat) Value {
 	if s.Symbol(r) {
 		v := s.fresh("literal "+new(big.Rat).Abs(r).String(), 0)
-		v.Sign = 1
+		v.Sign = Positive
 		if r.Sign() < 0 {
 			return s.Neg(v)
 		}
 		return v
 	}
-	v := Value{Mask: s.full, Sign: int8(r.Sign())}
+	v := Value{Mask: s.full, Sign: Sign(2 * r.Sign())}
 	for i := range s.N {
 		var ok bool
 		if v.C[i], ok = s.Chain.Pr[i].Rat(r); !ok {
@@ -148,9 +155,9 @@ func (s *Space) Int(n int64) Value {
 	}
 	switch {
 	case n > 0:
-		v.Sign = 1
+		v.Sign = Positive
 	case n < 0:
-		v.Sign = -1
+		v.Sign = Negative
 	}
 	v.number(n)
 	return v
@@ -159,9 +166,9 @@ func (s *Space) Int(n int64) Value {
 // Infinity is ±∞.
 func Infinity(sign int) Value {
 	if sign < 0 {
-		return Value{Kind: NegInf, Sign: -1}
+		return Value{Kind: NegInf, Sign: Negative}
 	}
-	return Value{Kind: PosInf, Sign: 1}
+	return Value{Kind: PosInf, Sign: Positive}
 }
 
 // top is the index of the highest present component.
@@ -185,6 +192,7 @@ const logDomain = 0x6c6f6720666f726d
 // fresh is the value of the opaque function called name at the key.
 func (s *Space) fresh(name string, key uint64) Value {
 	s.Applications++
+	s.Lossy = true
 	v := Value{Mask: s.full}
 	s.opaque.residues(s.Chain, s.N, labelHash(name), key, &v.C)
 	return v
@@ -195,7 +203,9 @@ func (s *Space) Plain(v Value) Value {
 	if v.Kind != LogOf {
 		return v
 	}
-	return s.fresh("log", s.key(&v))
+	p := s.fresh("log", s.key(&v))
+	p.Domain = v.Domain
+	return p
 }
 
 // Format prints the value's highest component as an ordinary integer modulo its prime.

@@ -15,17 +15,19 @@ const (
 )
 
 // Value is an element of the model. C has one residue (Montgomery form) per component; Mask says
-// which components are present: an absent one is unknown, not 0. Sign is +1 or −1 where the real
-// value is known to be positive or negative for every input (literals, exponentials, …), else 0.
+// which components are present: an absent one is unknown, not 0. Sign is what is known of the real
+// value for every input where it is defined. Domain is the set of conditions on the inputs under which
+// the value is defined (Space.Unmet), 0 for none.
 type Value struct {
 	C    [MaxComponents]uint64
 	Mask uint8
 	Kind Kind
-	Sign int8
+	Sign Sign
 	// Number tells that the value is the integer N for every input: a literal, or computed from
 	// literals alone. Numbers are ordered in every model.
 	Number bool
 	N      int32
+	Domain int32
 }
 
 // number marks a value as the integer n, where that fits.
