@@ -22,7 +22,7 @@ func (c *check) integerRange(in *instance, i int) (lo, hi int64) {
 	case use.computed:
 		return -8, 8
 	}
-	return 0, use.limit
+	return -use.limit / 2, use.limit / 2
 }
 
 type integerUse struct {

@@ -188,7 +188,13 @@ func (c *check) labelCells(s *sizing, in *instance, free map[int]bool, columns b
 		case use.index:
 			logCells -= seen * math.Log2(float64(hi-lo))
 		}
-		if !use.computed && use.number {
+		if !use.computed && use.number && dt != ugraph.Bool {
+			for _, g := range []*ugraph.Graph{c.a, c.b} {
+				if _, bad := ordersNumbers(g, nil); bad {
+					return nil, &errUndecided{"the order of numbers that an integer input alone makes decides, which random values do not exhaust"}
+				}
+			}
+			logCells-- // signs
 			if bits := math.Log2(float64(hi - lo)); l.numbers == 0 || bits < l.numbers {
 				l.numbers = bits
 			}

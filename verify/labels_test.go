@@ -55,6 +55,21 @@ var labelPairs = []struct {
 		`ugraph p for p(A: i32[64], X: f32[64]) -> (Y) {
 		B = kernel k(A) grid(r: 64 by 16) { store B(r=0) = load(A, r=0) }
 		Y = where(B == 123456, 0, X) }`, false},
+	{"an integer that may be negative", "program p(X: f32[64], I: i32[64]) -> (Y) { Y = X * cast(I, to=f32) }",
+		"program p(X: f32[64], I: i32[64]) -> (Y) { Y = X * relu(cast(I, to=f32)) }", false},
+	{"an integer beyond a float threshold", "program p(X: f32[64], I: i32[64]) -> (Y) { Y = X * 2 }",
+		"program p(X: f32[64], I: i32[64]) -> (Y) { Y = where(cast(I, to=f32) < 2000000, X + X, 0) }", false},
+	{"an integer beyond a float threshold, in a kernel", "program p(X: f32[64], I: i32[64]) -> (Y) { Y = X * 2 }",
+		`ugraph p for p(X: f32[64], I: i32[64]) -> (Y) {
+		Y = kernel k(X, I) grid(r: 64 by 16) {
+			x = load(X, r=0)
+			store Y(r=0) = where(cast(load(I, r=0), to=f32) < 2000000, x + x, 0) } }`, false},
+	{"the sign of an integer beside a mask", "program p(X: f32[64], I: i32[64]) -> (Y) { Y = X * cast(I, to=f32) }",
+		"program p(X: f32[64], I: i32[64]) -> (Y) { Y = X * abs(cast(I, to=f32)) }", false},
+	{"a boolean as a number", "program p(X: f32[64], M: bool[64]) -> (Y) { Y = X * cast(M, to=f32) }",
+		"program p(X: f32[64], M: bool[64]) -> (Y) { Y = X * relu(cast(M, to=f32)) }", true},
+	{"rope at negative positions too", "program p(X: f32[4, 16], P: i32[4]) -> (Y) { Y = 2 * rope(X, P) }",
+		"program p(X: f32[4, 16], P: i32[4]) -> (Y) { Y = rope(2 * X, P) }", true},
 	{"an integer as a number", "program p(A: i32[64], X: f32[64]) -> (Y) { F = cast(A, to=f32)\n Y = (F + X) * (F - X) }",
 		"program p(A: i32[64], X: f32[64]) -> (Y) { F = cast(A, to=f32)\n Y = F * F - X * X }", true},
 }
