@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"math"
+	"slices"
 
 	"github.com/morgana-ml/morgana/runtime/cpu/kernel"
 	"github.com/morgana-ml/morgana/ugraph"
@@ -11,6 +12,9 @@ const (
 	// chainRun is how many elements of a row a chain works on at once: each value of the chain that
 	// nobody else reads takes 4 KiB, so a few of them stay in the first-level cache.
 	chainRun = 1024
+	// chainSpares is how many further pieces an operator of a chain needs: its operands where their
+	// elements do not follow each other, and a product that is not added at once.
+	chainSpares = 4
 	// maxChainTiles is the largest number of tiles that a chain reads and writes.
 	maxChainTiles = 12
 	// maxChainSums is the largest number of reductions in a chain.
@@ -38,6 +42,8 @@ type chainOp struct {
 	binary kernel.BinaryOp
 	expSub bool // exp(a - b)
 	sum    int  // of expSub: the reduction that takes the sum; -1
+	addend chainRef
+	mulAdd bool // binary(a, b) + addend, binary a product or quotient
 }
 
 // chainSum is a reduction of a chain's value over the last axis.
@@ -219,21 +225,30 @@ func (b *block) compileChain(nodes []int) (*chain, error) {
 			c.outs = append(c.outs, v)
 		}
 	}
-	// A difference or a square that one node alone reads is computed by that node.
+	// A difference, square, product or quotient that one node alone reads is computed by that node.
 	folded := map[int]*flatNode{}
-	for _, i := range nodes {
-		n := &b.flat.nodes[i]
-		d := b.definition(n.args[0])
-		if d == nil || inside[n.args[0]] != 1 || !private(n.args[0]) {
-			continue
+	fold := func(v int, ops ...ugraph.Op) bool {
+		d := b.definition(v)
+		if d == nil || inside[v] != 1 || !private(v) || !slices.Contains(ops, d.op) {
+			return false
 		}
-		sum := n.op == ugraph.OpSum || n.op == ugraph.OpMean
-		if n.op == ugraph.OpExp && d.op == ugraph.OpSub || sum && d.op == ugraph.OpSquare {
-			folded[n.args[0]] = d
-			for _, a := range d.args {
-				if _, ok := inside[a]; ok {
-					last[a] = max(last[a], last[n.args[0]])
-				}
+		folded[v] = d
+		for _, a := range d.args {
+			if _, ok := inside[a]; ok {
+				last[a] = max(last[a], last[v])
+			}
+		}
+		return true
+	}
+	for _, i := range nodes {
+		switch n := &b.flat.nodes[i]; n.op {
+		case ugraph.OpExp:
+			fold(n.args[0], ugraph.OpSub)
+		case ugraph.OpSum, ugraph.OpMean:
+			fold(n.args[0], ugraph.OpSquare)
+		case ugraph.OpAdd:
+			if !fold(n.args[0], ugraph.OpMul, ugraph.OpDiv) {
+				fold(n.args[1], ugraph.OpMul, ugraph.OpDiv)
 			}
 		}
 	}
@@ -292,7 +307,16 @@ func (b *block) compileChain(nodes []int) (*chain, error) {
 		}
 		op := chainOp{sum: -1}
 		args := n.args
-		if d := folded[n.args[0]]; d != nil {
+		kind := n.op
+		if n.op == ugraph.OpAdd {
+			for k, a := range n.args {
+				if d := folded[a]; d != nil {
+					op.mulAdd, op.addend, kind = true, ref[n.args[1-k]], d.op
+					args = d.args
+					break
+				}
+			}
+		} else if d := folded[n.args[0]]; d != nil {
 			op.expSub, args = true, d.args
 			expOf[v] = len(c.ops)
 		}
@@ -300,7 +324,7 @@ func (b *block) compileChain(nodes []int) (*chain, error) {
 		if len(args) == 2 {
 			op.b = ref[args[1]]
 			if !op.expSub {
-				k, ok := kernel.BinaryOpByName(n.op.String())
+				k, ok := kernel.BinaryOpByName(kind.String())
 				if !ok {
 					return nil, unsupported(n.op)
 				}
@@ -314,6 +338,9 @@ func (b *block) compileChain(nodes []int) (*chain, error) {
 			op.unary = f
 		}
 		release(p, args)
+		if op.mulAdd {
+			release(p, n.args)
+		}
 		if private(v) {
 			ref[v] = take()
 		}
@@ -427,7 +454,7 @@ func (w *worker) runChain(b *block, c *chain) {
 	}
 	w.startChain(c, &shape)
 	r := &w.chain
-	scratch(&r.buf, (c.slots+2)*chainRun)
+	scratch(&r.buf, (c.slots+chainSpares)*chainRun)
 	length := r.dims[r.rank]
 	all := len(c.ins) + len(c.outs)
 	for row := 0; ; row++ {
@@ -502,6 +529,11 @@ func (w *worker) chainPiece(c *chain, at, n int) {
 			w.expSub(op, d, x, y, one, other, at == 0)
 			continue
 		}
+		if op.mulAdd {
+			z, third := w.piece(op.addend, 2, c.slots, at, n)
+			mulAddPiece(op.binary, d, x, y, z, one, other, third, r.buf[(c.slots+3)*chainRun:][:n])
+			continue
+		}
 		binaryPiece(op.binary, d, x, y, one, other)
 	}
 	for i := range c.sums {
@@ -564,9 +596,39 @@ func binaryPiece(op kernel.BinaryOp, d, x, y []float32, one, other bool) {
 	}
 }
 
+// mulAddPiece computes d = op(x, y) + z for a product or quotient, where each operand may be one
+// number; d may be any of them. spare holds the first result where it is not added at once.
+func mulAddPiece(op kernel.BinaryOp, d, x, y, z []float32, one, other, third bool, spare []float32) {
+	switch {
+	case third || one && other:
+	case op == kernel.Div:
+		if other && hasReciprocal(y[0]) {
+			kernel.Axpy(d, x, z, 1/y[0])
+			return
+		}
+	case one:
+		kernel.Axpy(d, y, z, x[0])
+		return
+	case other:
+		kernel.Axpy(d, x, z, y[0])
+		return
+	default:
+		kernel.FusedMulAdd(d, x, y, z)
+		return
+	}
+	binaryPiece(op, spare, x, y, one, other)
+	binaryPiece(kernel.Add, d, spare, z, false, third)
+}
+
+// hasReciprocal tells whether s and its reciprocal are normal numbers.
+func hasReciprocal(s float32) bool {
+	a := max(s, -s)
+	return a > 0x1p-120 && a < 0x1p120
+}
+
 // divide computes d = x / s: by the reciprocal where that and s are normal numbers.
 func divide(d, x []float32, s float32) {
-	if a := max(s, -s); a > 0x1p-120 && a < 0x1p120 {
+	if hasReciprocal(s) {
 		kernel.Scale(d, x, 1/s)
 		return
 	}

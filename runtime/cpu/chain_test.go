@@ -2,7 +2,7 @@ package cpu
 
 import (
 	"fmt"
-	"math/rand/v2"
+	"math"
 	"strings"
 	"testing"
 
@@ -10,96 +10,68 @@ import (
 	"github.com/morgana-ml/morgana/ugraph/text"
 )
 
-// TestChainsInAnyOrder runs kernels of elementwise operators and reductions in random order, where
-// values are read again after a reduction of theirs, against the reference interpreter.
-func TestChainsInAnyOrder(t *testing.T) {
-	devices := []*Device{New(1), New(2)}
-	for _, d := range devices {
-		defer d.Close()
+// TestProductsThatAreAdded: products and quotients that a sum takes at once, with operands of the
+// tile's shape, of a row's and of a column's, divisors without a reciprocal, and one product read twice.
+func TestProductsThatAreAdded(t *testing.T) {
+	x, z := random(t, 1, 6, 1100), random(t, 2, 6, 1100)
+	row, col := random(t, 3, 1100), random(t, 4, 6, 1)
+	for i, s := range []float32{0, 1e-40, float32(math.Inf(-1)), 1e38} {
+		col.SetFloat64(i, float64(s))
 	}
-	n := 300
-	if testing.Short() {
-		n = 60
+	at := func(x *tensor.Tensor, i, j int) float64 {
+		switch len(x.Shape) {
+		case 1:
+			return x.Float64At(j)
+		default:
+			return x.Float64At(i*int(x.Shape[1]) + j%int(x.Shape[1]))
+		}
 	}
-	for seed := range n {
-		src := randomChain(rand.New(rand.NewPCG(uint64(seed), 2)))
-		gs, err := text.Parse("case", []byte(src))
+	for _, c := range []struct {
+		formula string
+		want    func(x, z, row, col float64) float64
+	}{
+		{"x * z + row", func(x, z, row, _ float64) float64 { return x*z + row }},
+		{"row + z * x", func(x, z, row, _ float64) float64 { return x*z + row }},
+		{"x * row + x * z", func(x, z, row, _ float64) float64 { return x*row + x*z }},
+		{"x / col + z", func(x, z, _, col float64) float64 { return x/col + z }},
+		{"col / x + z", func(x, z, _, col float64) float64 { return col/x + z }},
+		{"x * col + z", func(x, z, _, col float64) float64 { return x*col + z }},
+		{"x / z + col", func(x, z, _, col float64) float64 { return x/z + col }},
+		{"(x * z + row) * col + (x * z + row)", func(x, z, row, col float64) float64 { return (x*z+row)*col + (x*z + row) }},
+	} {
+		all := map[string]*tensor.Tensor{"x": x, "z": z, "row": row, "col": col}
+		in, tiles := map[string]*tensor.Tensor{}, ""
+		var names, params []string
+		for _, name := range strings.FieldsFunc(c.formula, func(r rune) bool { return strings.ContainsRune(" ()+*/", r) }) {
+			if in[name] != nil {
+				continue
+			}
+			in[name] = all[name]
+			names, params = append(names, name), append(params, fmt.Sprintf("%s: %s", name, all[name]))
+			cut := ", a=0"
+			if name == "row" {
+				cut = ""
+			}
+			tiles += fmt.Sprintf("  t%s = load(%s%s)\n", name, name, cut)
+		}
+		formula := strings.NewReplacer("x", "tx", "z", "tz", "row", "trow", "col", "tcol").Replace(c.formula)
+		src := fmt.Sprintf("ugraph p for p(%s) -> (y) {\n y = kernel p(%s) grid(a: 6 by 2) {\n%s  store y(a=0) = %s\n }\n}",
+			strings.Join(params, ", "), strings.Join(names, ", "), tiles, formula)
+		gs, err := text.Parse("p.ug", []byte(src))
 		if err != nil {
 			t.Fatalf("%v\n%s", err, src)
 		}
-		g := gs[0]
-		in := map[string]*tensor.Tensor{"X": random(t, uint64(seed), 6, 1300), "Z": random(t, uint64(seed)+1, 6, 1300), "R": random(t, 5, 1300)}
-		want := reference(t, g, nil, in)
-		for _, d := range devices {
-			p, err := d.Load(g, nil)
-			if err != nil {
-				t.Fatalf("%v\n%s", err, src)
-			}
-			got, err := p.OutputTensors(nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := p.Run(t.Context(), in, got); err != nil {
-				t.Fatal(err)
-			}
-			for _, o := range g.Outputs {
-				diff, err := tensor.Compare(got[o.Name], want[o.Name])
-				if err != nil {
-					t.Fatal(err)
-				}
-				if !(diff.Max <= bound(got[o.Name].DType)) {
-					t.Fatalf("%s at %v is %g, want %g in\n%s", o.Name, diff.Index, diff.Got, diff.Want, src)
+		got := runGraph(t, gs[0], 1, in, nil)["y"]
+		for i := range 6 {
+			for j := range 1100 {
+				want := c.want(at(x, i, j), at(z, i, j), at(row, i, j), at(col, i, j))
+				g := got.Float64At(i*1100 + j)
+				parts := math.Abs(at(x, i, j)*at(z, i, j)) + math.Abs(at(row, i, j)) + math.Abs(at(z, i, j)) + math.Abs(want)
+				same := math.IsNaN(want) && math.IsNaN(g) || float64(float32(want)) == g || math.Abs(g-want) <= 0x1p-20*parts*max(1, math.Abs(at(col, i, j)))
+				if !same {
+					t.Fatalf("%s at (%d, %d): got %g, want %g", c.formula, i, j, g, want)
 				}
 			}
 		}
 	}
-}
-
-// randomChain is the text of a kernel over rows of 1300 elements. What nothing else reads is added up
-// in the outputs.
-func randomChain(r *rand.Rand) string {
-	full, rows := []string{"x", "z", "w"}, []string{"x"}
-	read := map[string]bool{"x": true}
-	var body strings.Builder
-	pick := func(s []string) string {
-		v := s[r.IntN(len(s))]
-		read[v] = true
-		return v
-	}
-	word := func(s ...string) string { return s[r.IntN(len(s))] }
-	for i := range 3 + r.IntN(9) {
-		v := fmt.Sprint("v", i)
-		switch k := r.IntN(10); {
-		case k < 3:
-			fmt.Fprintf(&body, "    %s = %s(clamp(%s, min=-3, max=3))\n", v, word("tanh", "sigmoid", "abs", "neg", "square"), pick(full))
-		case k < 4:
-			fmt.Fprintf(&body, "    %s = exp(clamp(%s, min=-4, max=2) - clamp(%s, min=-1, max=1))\n", v, pick(full), pick(rows))
-		case k < 6:
-			fmt.Fprintf(&body, "    %s = clamp(%s, min=-3, max=3) %s clamp(%s, min=-3, max=3)\n", v, pick(full), word("+", "-", "*"), pick(append(rows, full...)))
-		default:
-			fmt.Fprintf(&body, "    %s = %s(%s, axis=1, keepdims=true)\n", v, word("mean", "max", "min"), pick(full))
-			rows = append(rows, v)
-			continue
-		}
-		full = append(full, v)
-	}
-	unread := func(s []string, first string) string {
-		for _, v := range s {
-			if !read[v] {
-				first += " + " + v
-			}
-		}
-		return first
-	}
-	return fmt.Sprintf(`ugraph p for p(X: f32[6, 1300], Z: f32[6, 1300], R: f32[1300]) -> (A, B, C) {
-  A, B, C = kernel k(X, Z, R) grid(a: 6 by 4) {
-    x = load(X, a=0)
-    z = load(Z, a=0)
-    w = x * load(R)
-%s    store A(a=0) = %s
-    store B(a=0) = %s
-    store C(a=0) = %s
-  }
-}
-`, body.String(), unread(rows[1:], "mean(w, axis=1, keepdims=true)"), "sum(square(z), axis=1, keepdims=true)", unread(full, full[len(full)-1]))
 }

@@ -34,6 +34,9 @@
 // into the worker's arena, and computed in f32 and i32 there. Values of one kernel that are not alive
 // at the same time share their place in the arena.
 //
+// In a chain, a sum takes the product or quotient that it alone reads, and is then rounded once: a pass
+// over the piece less (ntrans and layer_norm take 0.9 and 0.93 of the time).
+//
 // A division by one number for a whole run of a row is a product with its reciprocal where that is a
 // normal number: at most one more rounding, for a fifth of the time.
 package cpu

@@ -155,11 +155,11 @@ func minimumVS(dst []float32, a []float32, s float32)
 // mulAddAVX2 sets dst[i] = a·x[i] + b.
 func mulAddAVX2(dst []float32, x []float32, a float32, b float32)
 
-// axpyAVX2 sets dst[i] = dst[i] + a·x[i].
-func axpyAVX2(dst []float32, x []float32, a float32)
+// axpyAVX2 sets dst[i] = a·x[i] + y[i].
+func axpyAVX2(dst []float32, x []float32, y []float32, a float32)
 
-// fusedMulAddAVX2 sets dst[i] = dst[i] + a[i]·b[i].
-func fusedMulAddAVX2(dst []float32, a []float32, b []float32)
+// fusedMulAddAVX2 sets dst[i] = a[i]·b[i] + c[i].
+func fusedMulAddAVX2(dst []float32, a []float32, b []float32, c []float32)
 
 // sqrtAVX2 sets dst[i] = sqrt(x[i]).
 func sqrtAVX2(dst []float32, x []float32)

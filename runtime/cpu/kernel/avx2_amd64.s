@@ -6670,100 +6670,35 @@ done:
 	VZEROUPPER
 	RET
 
-// func axpyAVX2(dst []float32, x []float32, a float32)
+// func axpyAVX2(dst []float32, x []float32, y []float32, a float32)
 // Requires: AVX, FMA3
-TEXT ·axpyAVX2(SB), NOSPLIT, $0-52
+TEXT ·axpyAVX2(SB), NOSPLIT, $0-76
 	MOVQ         dst_base+0(FP), AX
 	MOVQ         x_base+24(FP), DX
+	MOVQ         y_base+48(FP), BX
 	MOVQ         dst_len+8(FP), CX
-	VBROADCASTSS a+48(FP), Y0
-	XORQ         BX, BX
+	VBROADCASTSS a+72(FP), Y0
+	XORQ         SI, SI
 	SUBQ         $0x20, CX
 	JL           after_many
 
 many:
-	VMOVUPS     (DX)(BX*4), Y1
-	VMOVUPS     32(DX)(BX*4), Y3
-	VMOVUPS     64(DX)(BX*4), Y5
-	VMOVUPS     96(DX)(BX*4), Y7
-	VMOVUPS     (AX)(BX*4), Y2
-	VMOVUPS     32(AX)(BX*4), Y4
-	VMOVUPS     64(AX)(BX*4), Y6
-	VMOVUPS     96(AX)(BX*4), Y8
-	VFMADD231PS Y1, Y0, Y2
-	VFMADD231PS Y3, Y0, Y4
-	VFMADD231PS Y5, Y0, Y6
-	VFMADD231PS Y7, Y0, Y8
-	VMOVUPS     Y2, (AX)(BX*4)
-	VMOVUPS     Y4, 32(AX)(BX*4)
-	VMOVUPS     Y6, 64(AX)(BX*4)
-	VMOVUPS     Y8, 96(AX)(BX*4)
-	ADDQ        $0x20, BX
-	SUBQ        $0x20, CX
-	JGE         many
-
-after_many:
-	ADDQ $0x20, CX
-	SUBQ $0x08, CX
-	JL   after_one
-
-one:
-	VMOVUPS     (DX)(BX*4), Y1
-	VMOVUPS     (AX)(BX*4), Y2
-	VFMADD231PS Y1, Y0, Y2
-	VMOVUPS     Y2, (AX)(BX*4)
-	ADDQ        $0x08, BX
-	SUBQ        $0x08, CX
-	JGE         one
-
-after_one:
-	ADDQ        $0x08, CX
-	TESTQ       CX, CX
-	JZ          done
-	LEAQ        masks<>+32(SB), SI
-	NEGQ        CX
-	VMOVUPS     (SI)(CX*4), Y1
-	VMASKMOVPS  (DX)(BX*4), Y1, Y2
-	VMASKMOVPS  (AX)(BX*4), Y1, Y3
-	VFMADD231PS Y2, Y0, Y3
-	VMASKMOVPS  Y3, Y1, (AX)(BX*4)
-
-done:
-	VZEROUPPER
-	RET
-
-// func fusedMulAddAVX2(dst []float32, a []float32, b []float32)
-// Requires: AVX, FMA3
-TEXT ·fusedMulAddAVX2(SB), NOSPLIT, $0-72
-	MOVQ dst_base+0(FP), AX
-	MOVQ a_base+24(FP), DX
-	MOVQ b_base+48(FP), BX
-	MOVQ dst_len+8(FP), CX
-	XORQ SI, SI
-	SUBQ $0x20, CX
-	JL   after_many
-
-many:
-	VMOVUPS     (DX)(SI*4), Y0
+	VMOVUPS     (DX)(SI*4), Y1
 	VMOVUPS     32(DX)(SI*4), Y3
-	VMOVUPS     64(DX)(SI*4), Y6
-	VMOVUPS     96(DX)(SI*4), Y9
-	VMOVUPS     (BX)(SI*4), Y1
+	VMOVUPS     64(DX)(SI*4), Y5
+	VMOVUPS     96(DX)(SI*4), Y7
+	VMOVUPS     (BX)(SI*4), Y2
 	VMOVUPS     32(BX)(SI*4), Y4
-	VMOVUPS     64(BX)(SI*4), Y7
-	VMOVUPS     96(BX)(SI*4), Y10
-	VMOVUPS     (AX)(SI*4), Y2
-	VMOVUPS     32(AX)(SI*4), Y5
-	VMOVUPS     64(AX)(SI*4), Y8
-	VMOVUPS     96(AX)(SI*4), Y11
-	VFMADD231PS Y0, Y1, Y2
-	VFMADD231PS Y3, Y4, Y5
-	VFMADD231PS Y6, Y7, Y8
-	VFMADD231PS Y9, Y10, Y11
-	VMOVUPS     Y2, (AX)(SI*4)
-	VMOVUPS     Y5, 32(AX)(SI*4)
-	VMOVUPS     Y8, 64(AX)(SI*4)
-	VMOVUPS     Y11, 96(AX)(SI*4)
+	VMOVUPS     64(BX)(SI*4), Y6
+	VMOVUPS     96(BX)(SI*4), Y8
+	VFMADD213PS Y2, Y0, Y1
+	VFMADD213PS Y4, Y0, Y3
+	VFMADD213PS Y6, Y0, Y5
+	VFMADD213PS Y8, Y0, Y7
+	VMOVUPS     Y1, (AX)(SI*4)
+	VMOVUPS     Y3, 32(AX)(SI*4)
+	VMOVUPS     Y5, 64(AX)(SI*4)
+	VMOVUPS     Y7, 96(AX)(SI*4)
 	ADDQ        $0x20, SI
 	SUBQ        $0x20, CX
 	JGE         many
@@ -6774,11 +6709,10 @@ after_many:
 	JL   after_one
 
 one:
-	VMOVUPS     (DX)(SI*4), Y0
-	VMOVUPS     (BX)(SI*4), Y1
-	VMOVUPS     (AX)(SI*4), Y2
-	VFMADD231PS Y0, Y1, Y2
-	VMOVUPS     Y2, (AX)(SI*4)
+	VMOVUPS     (DX)(SI*4), Y1
+	VMOVUPS     (BX)(SI*4), Y2
+	VFMADD213PS Y2, Y0, Y1
+	VMOVUPS     Y1, (AX)(SI*4)
 	ADDQ        $0x08, SI
 	SUBQ        $0x08, CX
 	JGE         one
@@ -6789,12 +6723,80 @@ after_one:
 	JZ          done
 	LEAQ        masks<>+32(SB), DI
 	NEGQ        CX
-	VMOVUPS     (DI)(CX*4), Y0
-	VMASKMOVPS  (DX)(SI*4), Y0, Y1
-	VMASKMOVPS  (BX)(SI*4), Y0, Y2
-	VMASKMOVPS  (AX)(SI*4), Y0, Y3
-	VFMADD231PS Y1, Y2, Y3
-	VMASKMOVPS  Y3, Y0, (AX)(SI*4)
+	VMOVUPS     (DI)(CX*4), Y1
+	VMASKMOVPS  (DX)(SI*4), Y1, Y2
+	VMASKMOVPS  (BX)(SI*4), Y1, Y3
+	VFMADD213PS Y3, Y0, Y2
+	VMASKMOVPS  Y2, Y1, (AX)(SI*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func fusedMulAddAVX2(dst []float32, a []float32, b []float32, c []float32)
+// Requires: AVX, FMA3
+TEXT ·fusedMulAddAVX2(SB), NOSPLIT, $0-96
+	MOVQ dst_base+0(FP), AX
+	MOVQ a_base+24(FP), DX
+	MOVQ b_base+48(FP), BX
+	MOVQ c_base+72(FP), SI
+	MOVQ dst_len+8(FP), CX
+	XORQ DI, DI
+	SUBQ $0x20, CX
+	JL   after_many
+
+many:
+	VMOVUPS     (DX)(DI*4), Y0
+	VMOVUPS     32(DX)(DI*4), Y3
+	VMOVUPS     64(DX)(DI*4), Y6
+	VMOVUPS     96(DX)(DI*4), Y9
+	VMOVUPS     (BX)(DI*4), Y1
+	VMOVUPS     32(BX)(DI*4), Y4
+	VMOVUPS     64(BX)(DI*4), Y7
+	VMOVUPS     96(BX)(DI*4), Y10
+	VMOVUPS     (SI)(DI*4), Y2
+	VMOVUPS     32(SI)(DI*4), Y5
+	VMOVUPS     64(SI)(DI*4), Y8
+	VMOVUPS     96(SI)(DI*4), Y11
+	VFMADD213PS Y2, Y1, Y0
+	VFMADD213PS Y5, Y4, Y3
+	VFMADD213PS Y8, Y7, Y6
+	VFMADD213PS Y11, Y10, Y9
+	VMOVUPS     Y0, (AX)(DI*4)
+	VMOVUPS     Y3, 32(AX)(DI*4)
+	VMOVUPS     Y6, 64(AX)(DI*4)
+	VMOVUPS     Y9, 96(AX)(DI*4)
+	ADDQ        $0x20, DI
+	SUBQ        $0x20, CX
+	JGE         many
+
+after_many:
+	ADDQ $0x20, CX
+	SUBQ $0x08, CX
+	JL   after_one
+
+one:
+	VMOVUPS     (DX)(DI*4), Y0
+	VMOVUPS     (BX)(DI*4), Y1
+	VMOVUPS     (SI)(DI*4), Y2
+	VFMADD213PS Y2, Y1, Y0
+	VMOVUPS     Y0, (AX)(DI*4)
+	ADDQ        $0x08, DI
+	SUBQ        $0x08, CX
+	JGE         one
+
+after_one:
+	ADDQ        $0x08, CX
+	TESTQ       CX, CX
+	JZ          done
+	LEAQ        masks<>+32(SB), R8
+	NEGQ        CX
+	VMOVUPS     (R8)(CX*4), Y0
+	VMASKMOVPS  (DX)(DI*4), Y0, Y1
+	VMASKMOVPS  (BX)(DI*4), Y0, Y2
+	VMASKMOVPS  (SI)(DI*4), Y0, Y3
+	VFMADD213PS Y3, Y2, Y1
+	VMASKMOVPS  Y1, Y0, (AX)(DI*4)
 
 done:
 	VZEROUPPER

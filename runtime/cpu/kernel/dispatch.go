@@ -30,8 +30,8 @@ type table struct {
 	vectorScalar [numBinary]scalarFunc
 	scalarVector [numBinary]scalarFunc // Sub and Div only
 	mulAdd       func(dst, x []float32, a, b float32)
-	axpy         func(dst, x []float32, a float32)
-	fusedMulAdd  func(dst, a, b []float32)
+	axpy         func(dst, x, y []float32, a float32)
+	fusedMulAdd  func(dst, a, b, c []float32)
 	expSum       func(dst, x []float32, c float32) float32
 
 	sum, max, min func(x []float32) float32

@@ -5,7 +5,7 @@
 //	          PackB ─► panels of 16 columns ─┐
 //	tile A ──────────────────────────────────┼─► GemmPacked ─► tile C     (gemm.go, block.go)
 //	tile A, tile B ──────────────────────────┴─► Gemm       ─► tile C
-//	row ─► Unary / Binary / MulAdd / Axpy / ExpSum ─► row                 (elementwise.go)
+//	row ─► Unary / Binary / MulAdd / Axpy / FusedMulAdd / ExpSum ─► row   (elementwise.go)
 //	row ─► Sum / SumSquares / Max / Min / ArgMax / Dot ─► number          (reduce.go)
 //	stored row (f16, bf16, f8e4m3, f64, ints) ◄─► row of f32              (convert.go)
 //	tile ─► Transpose ─► tile                                             (transpose.go)

@@ -47,20 +47,21 @@ func MulAdd(dst, x []float32, a, b float32) {
 	active.mulAdd(dst[:len(x)], x, a, b)
 }
 
-// Axpy sets dst[i] = dst[i] + a·x[i] for every i of x.
-func Axpy(dst, x []float32, a float32) {
+// Axpy sets dst[i] = a·x[i] + y[i] for every i of x; dst may be x or y. Rounded as MulAdd is.
+func Axpy(dst, x, y []float32, a float32) {
 	if len(x) == 0 {
 		return
 	}
-	active.axpy(dst[:len(x)], x, a)
+	active.axpy(dst[:len(x)], x, y[:len(x)], a)
 }
 
-// FusedMulAdd sets dst[i] = a[i]·b[i] + dst[i] for every i of a.
-func FusedMulAdd(dst, a, b []float32) {
+// FusedMulAdd sets dst[i] = a[i]·b[i] + c[i] for every i of a; dst may be any of them. Rounded as
+// MulAdd is.
+func FusedMulAdd(dst, a, b, c []float32) {
 	if len(a) == 0 {
 		return
 	}
-	active.fusedMulAdd(dst[:len(a)], a, b[:len(a)])
+	active.fusedMulAdd(dst[:len(a)], a, b[:len(a)], c[:len(a)])
 }
 
 // Scale sets dst[i] = s·x[i] for every i of x; dst may be x.

@@ -224,19 +224,20 @@ func TestMultiplyAdd(t *testing.T) {
 			for i, v := range x {
 				near("MulAdd", i, dst[i], 1.5*float64(v), 1.5*float64(v)-0.25)
 			}
-			copy(dst, y)
-			Axpy(dst, x, 1.1)
+			Axpy(dst, x, y, 1.1)
 			check()
 			for i, v := range x {
 				p := float64(float32(1.1)) * float64(v)
 				near("Axpy", i, dst[i], p, p+float64(y[i]))
 			}
-			copy(dst, y)
-			FusedMulAdd(dst, x, z)
+			FusedMulAdd(dst, x, z, y)
+			inPlace := append([]float32(nil), y...)
+			FusedMulAdd(inPlace, x, z, inPlace)
 			check()
 			for i, v := range x {
 				p := float64(v) * float64(z[i])
 				near("FusedMulAdd", i, dst[i], p, p+float64(y[i]))
+				near("FusedMulAdd in place", i, inPlace[i], p, p+float64(y[i]))
 			}
 		}
 	})

@@ -96,15 +96,15 @@ func mulAddGeneric(dst, x []float32, a, b float32) {
 	}
 }
 
-func axpyGeneric(dst, x []float32, a float32) {
+func axpyGeneric(dst, x, y []float32, a float32) {
 	for i, v := range x {
-		dst[i] += a * v
+		dst[i] = float32(float64(a)*float64(v) + float64(y[i]))
 	}
 }
 
-func fusedMulAddGeneric(dst, a, b []float32) {
+func fusedMulAddGeneric(dst, a, b, c []float32) {
 	for i, v := range a {
-		dst[i] += v * b[i]
+		dst[i] = float32(float64(v)*float64(b[i]) + float64(c[i]))
 	}
 }
 

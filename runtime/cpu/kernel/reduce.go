@@ -67,4 +67,4 @@ func MaxRow(acc, x []float32) { Binary(Maximum, acc, x, acc) }
 func MinRow(acc, x []float32) { Binary(Minimum, acc, x, acc) }
 
 // AddSquareRow sets acc[i] = acc[i] + x[i]².
-func AddSquareRow(acc, x []float32) { FusedMulAdd(acc, x, x) }
+func AddSquareRow(acc, x []float32) { FusedMulAdd(acc, x, x, acc) }

@@ -12,7 +12,7 @@ import (
 // mapSpec is an elementwise loop: dst[i] = body(x[i], …).
 type mapSpec struct {
 	name    string
-	args    []string // slices beside dst: "x", "y"; "dst" if dst is read too
+	args    []string // slices beside dst: "x", "y"
 	scalars []string // float32 parameters
 	unroll  int      // vectors at once in the main loop
 	sum     bool     // the function returns the sum of what it stores
@@ -49,9 +49,7 @@ func (g *gen) maps() {
 func (m mapSpec) signature() string {
 	s := "func(dst"
 	for _, a := range m.args {
-		if a != "dst" {
-			s += ", " + a
-		}
+		s += ", " + a
 	}
 	s += " []float32"
 	for _, a := range m.scalars {
@@ -70,10 +68,6 @@ func (g *gen) mapLoop(m mapSpec) {
 	n := g.GP64()
 	pointers := make([]reg.GPVirtual, len(m.args))
 	for i, a := range m.args {
-		if a == "dst" {
-			pointers[i] = dst
-			continue
-		}
 		pointers[i] = g.Load(g.Param(a).Base(), g.GP64()).(reg.GPVirtual)
 	}
 	g.Load(g.Param("dst").Len(), n)
@@ -270,21 +264,21 @@ func arithmetic() []mapSpec {
 			},
 		},
 		mapSpec{
-			name: "axpyAVX2", args: []string{"x", "dst"}, scalars: []string{"a"}, unroll: 4,
-			doc: "axpyAVX2 sets dst[i] = dst[i] + a·x[i].",
+			name: "axpyAVX2", args: []string{"x", "y"}, scalars: []string{"a"}, unroll: 4,
+			doc: "axpyAVX2 sets dst[i] = a·x[i] + y[i].",
 			setup: func(g *gen, s []reg.VecVirtual) func([]reg.VecVirtual) reg.VecVirtual {
 				return func(in []reg.VecVirtual) reg.VecVirtual {
-					g.VFMADD231PS(in[0], s[0], in[1])
-					return in[1]
+					g.VFMADD213PS(in[1], s[0], in[0])
+					return in[0]
 				}
 			},
 		},
 		mapSpec{
-			name: "fusedMulAddAVX2", args: []string{"a", "b", "dst"}, unroll: 4,
-			doc: "fusedMulAddAVX2 sets dst[i] = dst[i] + a[i]·b[i].",
+			name: "fusedMulAddAVX2", args: []string{"a", "b", "c"}, unroll: 4,
+			doc: "fusedMulAddAVX2 sets dst[i] = a[i]·b[i] + c[i].",
 			setup: stateless(func(g *gen, in []reg.VecVirtual) reg.VecVirtual {
-				g.VFMADD231PS(in[0], in[1], in[2])
-				return in[2]
+				g.VFMADD213PS(in[2], in[1], in[0])
+				return in[0]
 			}),
 		},
 	)
