@@ -317,6 +317,9 @@ func (c *check) tryWay(r reading, w way) (*mismatch, error) {
 	if w.lenient {
 		return nil, &errUndecided{"no difference was found, but nothing is proved"}
 	}
+	if err := s.unproved(in, over); err != nil {
+		return nil, err
+	}
 	labels, err := c.labelCells(s, small, free, s.masked >= 0)
 	if err != nil {
 		return nil, err

@@ -6,7 +6,6 @@ import (
 	"math/big"
 	"strings"
 
-	"github.com/morgana-ml/morgana/ugraph"
 	"github.com/morgana-ml/morgana/verify"
 	"github.com/morgana-ml/morgana/verify/stability"
 )
@@ -74,7 +73,7 @@ func (c *verifyCmd) Run(a *app) error {
 			return err
 		}
 	} else {
-		c.print(a, x.graph, y.graph, r)
+		c.print(a, r)
 	}
 	switch {
 	case !r.Equal:
@@ -85,11 +84,15 @@ func (c *verifyCmd) Run(a *app) error {
 	return nil
 }
 
-func (c *verifyCmd) print(a *app, x, y *ugraph.Graph, r *verify.Result) {
+func (c *verifyCmd) print(a *app, r *verify.Result) {
 	if !r.Equal {
-		fmt.Fprintf(a.stdout, "not equal: %s\n", r.Reason)
-		if w := r.Witness; w != nil {
-			fmt.Fprintf(a.stdout, "  output %s%v: %v in %s, %v in %s\n", w.Output, w.Index, w.A, x.Name, w.B, y.Name)
+		verdict := "not equal: "
+		if strings.HasPrefix(r.Reason, "undecided") {
+			verdict = ""
+		}
+		fmt.Fprintf(a.stdout, "%s%s\n", verdict, r.Reason)
+		if w := r.Witness; w != nil { // the graphs may have one name
+			fmt.Fprintf(a.stdout, "  output %s%v: %v in the first, %v in the second\n", w.Output, w.Index, w.A, w.B)
 		}
 		return
 	}
