@@ -134,6 +134,13 @@
 // n^n in the compared elements. A difference that is found where no weighted reading exists is shown on
 // an instance of repeated columns and is a reason to refuse, not a proof of inequality.
 //
+// Model Q is not among the readings, so a program whose output is a maximum scaled or shifted on the other side
+// (max(2·x) against 2·max(x), max(x + c) against max(x) + c) is undecided or not equal although it is right; a maximum
+// that cancels, as in every softmax, is not concerned. The square order of the theory is not transitive on five elements
+// or more, and what stands for the sign of a factor is its square class, which only tests in float64 could tell
+// from the sign of a constant. A mean, a scale that keeps its square class and an opaque shape, max(a) = μ + Δ·F((a−μ)/Δ)
+// with Δ = Σ(a−μ)³/Σ(a−μ)², would have both laws for sets of any size.
+//
 // # Rationale
 //
 // Why is there no untiled form as a graph? It would be written by the code that is to be checked.
