@@ -27,7 +27,7 @@ import (
 
 type benchCmd struct {
 	X         []string `arg:"" optional:"" help:"Programs, μGraphs or bundles."`
-	Count     int      `default:"1" help:"Measurements of each."`
+	Count     *int     `help:"Measurements of each (default: 1; with --baseline as many as the comparison needs)."`
 	Baseline  string   `placeholder:"FILE" help:"An earlier output to compare with."`
 	FailBelow float64  `placeholder:"R" help:"Exit 1 when a speed ratio's confidence interval lies under R (with --baseline)."`
 	Plain     bool     `help:"Also time the unfused program."`
@@ -61,8 +61,8 @@ func (c *benchCmd) Run(a *app) error {
 	switch {
 	case len(c.X) == 0 && !c.Roofline:
 		return errors.New("name what to time: a program, a μGraph or a bundle (or --roofline)")
-	case c.Count < 1 || c.Count > 10000:
-		return fmt.Errorf("--count %d: want 1 to 10000", c.Count)
+	case c.Count != nil && (*c.Count < 1 || *c.Count > 10000):
+		return fmt.Errorf("--count %d: want 1 to 10000", *c.Count)
 	case c.FailBelow != 0 && c.Baseline == "":
 		return errors.New("--fail-below needs --baseline FILE")
 	case !(c.FailBelow >= 0) || math.IsInf(c.FailBelow, 1):
@@ -72,9 +72,6 @@ func (c *benchCmd) Run(a *app) error {
 	if c.Baseline != "" {
 		var err error
 		if baseline, err = os.ReadFile(c.Baseline); err != nil {
-			return err
-		}
-		if err := benchcmp.Check(c.Baseline, baseline); err != nil {
 			return err
 		}
 	}
@@ -93,6 +90,10 @@ func (c *benchCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	count, err := c.count(baseline, bs, d.Threads())
+	if err != nil {
+		return err
+	}
 	var all bytes.Buffer
 	lines := benchcmp.NewWriter(io.MultiWriter(a.stdout, &all),
 		benchcmp.Config{Key: "goos", Value: runtime.GOOS}, benchcmp.Config{Key: "goarch", Value: runtime.GOARCH}, benchcmp.Config{Key: "pkg", Value: "morgana"})
@@ -100,7 +101,7 @@ func (c *benchCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	for range c.Count {
+	for range count {
 		for _, b := range bs {
 			base, line, err := b.measure(a, probe, d.Threads())
 			if err != nil {
@@ -131,6 +132,39 @@ func (c *benchCmd) Run(a *app) error {
 	}
 	return nil
 }
+
+// count is how often each benchmark is measured. Against a baseline it is, where nothing is said, as many
+// as the baseline has and at least what can find a difference; and a gate that could not is an error, told
+// before anything is timed.
+func (c *benchCmd) count(baseline []byte, bs []*benchmark, threads int) (int, error) {
+	n := 1
+	if c.Count != nil {
+		n = *c.Count
+	}
+	if baseline == nil {
+		return n, nil
+	}
+	names := make([]string, len(bs))
+	for i, b := range bs {
+		names[i] = b.lineName(threads)
+	}
+	need, have, err := benchcmp.Needed(c.Baseline, baseline, names)
+	var few *benchcmp.TooFewError
+	switch {
+	case errors.As(err, &few) && c.FailBelow == 0:
+		return n, nil // the comparison warns
+	case err != nil:
+		return 0, err
+	case c.Count == nil:
+		return max(need, min(have, 10)), nil
+	case c.FailBelow > 0 && n < need:
+		return 0, fmt.Errorf("--count %d: too few for --fail-below against the %d measurements in %s: --count %d is enough", n, have, c.Baseline, need)
+	}
+	return n, nil
+}
+
+// lineName is the benchmark's name in the output.
+func (b *benchmark) lineName(threads int) string { return fmt.Sprintf("%s/cpu-%d", b.name, threads) }
 
 func (c *benchCmd) load(a *app, d *cpu.Device) ([]*benchmark, error) {
 	dims, err := parseDims(c.Dim)
@@ -231,7 +265,7 @@ func (b *benchmark) measure(a *app, p *probe, threads int) (base, line benchcmp.
 	}
 	runtime.KeepAlive(p.buf)
 	ns := middle(times)
-	line = benchcmp.Line{Name: fmt.Sprintf("%s/cpu-%d", b.name, threads), Iters: runs, NsPerOp: ns}
+	line = benchcmp.Line{Name: b.lineName(threads), Iters: runs, NsPerOp: ns}
 	if b.cost.Bytes > 0 {
 		line.More = append(line.More, benchcmp.Value{Value: b.cost.Bytes / ns, Unit: "GB/s"}, benchcmp.Value{Value: b.cost.Flops / ns, Unit: "GFLOP/s"})
 	}

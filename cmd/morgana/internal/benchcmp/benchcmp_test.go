@@ -121,13 +121,44 @@ func TestFalseAlarms(t *testing.T) {
 }
 
 func TestTooFewSamplesConcludeNothing(t *testing.T) {
-	report, err := Compare("old.txt", sample(1, 1, 3, 1), sample(2, 1, 3, 4), 0.9)
+	report, err := Compare("old.txt", sample(1, 1, 3, 1), sample(2, 1, 3, 4), 0)
 	if err != nil || report.Regressed() || len(report.Warnings) != 1 || !strings.Contains(report.Warnings[0], "--count 4") {
 		t.Errorf("%v\n%v", err, report)
+	}
+	var few *TooFewError
+	if _, err = Compare("old.txt", sample(1, 1, 3, 1), sample(2, 1, 3, 4), 0.9); !errors.As(err, &few) || few.Enough != 4 || !strings.Contains(err.Error(), "--count 4 > old.txt") {
+		t.Errorf("a gate that cannot fail: %v", err)
 	}
 	report, err = Compare("old.txt", sample(1, 1, 4, 1), sample(2, 1, 4, 4), 0.9)
 	if err != nil || !report.Regressed() {
 		t.Errorf("four samples, said to be enough, show no slowdown by 4: %v\n%v", err, report)
+	}
+}
+
+// What Needed asks for is enough to find a slowdown by 4, and one less is not.
+func TestNeeded(t *testing.T) {
+	names := []string{"Run/kernel00/cpu-2", "Run/kernel01/cpu-2"}
+	for _, have := range []int{3, 4, 5, 10} {
+		old := sample(1, 2, have, 1)
+		need, got, err := Needed("old.txt", old, names)
+		if err != nil || got != have {
+			t.Fatalf("%d samples: need %d, have %d, %v", have, need, got, err)
+		}
+		if report, err := Compare("old.txt", old, sample(2, 2, need, 4), 0.9); err != nil || !report.Regressed() {
+			t.Errorf("%d samples against %d: %v\n%v", need, have, err, report)
+		}
+		var few *TooFewError
+		if _, err := Compare("old.txt", old, sample(2, 2, need-1, 4), 0.9); !errors.As(err, &few) {
+			t.Errorf("%d samples against %d: %v", need-1, have, err)
+		}
+	}
+	var few *TooFewError
+	if _, _, err := Needed("old.txt", sample(1, 2, 1, 1), names); !errors.As(err, &few) || few.Baseline != 1 || few.Enough != 5 {
+		t.Errorf("one sample: %v", err)
+	}
+	var missing *MissingError
+	if _, _, err := Needed("old.txt", sample(1, 1, 8, 1), names); !errors.As(err, &missing) || len(missing.Names) != 1 {
+		t.Error(err)
 	}
 }
 

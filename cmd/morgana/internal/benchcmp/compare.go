@@ -69,12 +69,73 @@ func (e *MissingError) Error() string {
 		e.File, strings.Join(e.Names, ", "))
 }
 
+// TooFewError says that a comparison which is to decide something cannot: whatever is measured, the
+// interval of a benchmark would have no upper end.
+type TooFewError struct {
+	File              string // of the baseline
+	Name              string // of the benchmark
+	Baseline, Current int    // samples
+	Enough            int    // on both sides
+}
+
+// Error says how many are needed, on both sides.
+func (e *TooFewError) Error() string {
+	return fmt.Sprintf("%[1]s: %[2]s has %[3]d measurements there and %[4]d here, too few to tell one speed from another: record the baseline with `morgana bench … --count %[5]d > %[1]s`, and compare with --count %[5]d or without --count",
+		e.File, e.Name, e.Baseline, e.Current, e.Enough)
+}
+
+// maxCount bounds the samples that Needed asks for to make up for a baseline that has few.
+const maxCount = 20
+
+// Needed is the least number of samples of each of the named benchmarks with which Compare can find any of
+// them slower than in the baseline, and the number that the baseline has of the one with the fewest. Errors
+// are those of Compare for the baseline, *MissingError and *TooFewError among them.
+func Needed(file string, baseline []byte, names []string) (need, have int, err error) {
+	old, err := readRun(baseline, file)
+	if err != nil {
+		return 0, 0, err
+	}
+	if err := missingIn(old, file, names); err != nil {
+		return 0, 0, err
+	}
+	alpha := familyError / float64(len(names))
+	for i, name := range names {
+		n := len(old.speed[name])
+		c := 1
+		for c <= maxCount && tailCount(n, c, alpha/2) == 0 {
+			c++
+		}
+		if c > maxCount {
+			return 0, 0, &TooFewError{file, name, n, maxCount, enough(alpha)}
+		}
+		need = max(need, c)
+		if i == 0 || n < have {
+			have = n
+		}
+	}
+	return need, have, nil
+}
+
+// missingIn is the *MissingError of the names that a baseline lacks.
+func missingIn(old *run, file string, names []string) error {
+	var missing []string
+	for _, name := range names {
+		if len(old.speed[name]) == 0 {
+			missing = append(missing, name)
+		}
+	}
+	if len(missing) > 0 {
+		return &MissingError{file, missing}
+	}
+	return nil
+}
+
 // Compare compares two outputs of `morgana bench`; file names the baseline's in errors. A benchmark is
 // a regression if the confidence interval of its speed over the baseline's, each relative to its
 // probe, lies wholly under failBelow (0.95 tolerates 5 %, 0 everything) and the two differ
 // significantly. Errors: a line of either that is no benchmark line where it should be (with its
-// number), no kernels, no probe (ErrNoProbe), and benchmarks that the baseline lacks
-// (*MissingError). What only the baseline has is a warning.
+// number), no kernels, no probe (ErrNoProbe), benchmarks that the baseline lacks (*MissingError), and,
+// where failBelow is to decide, too few samples for that (*TooFewError; else that is a warning). What only the baseline has is a warning.
 func Compare(file string, baseline, current []byte, failBelow float64) (Report, error) {
 	if !(failBelow >= 0) || math.IsInf(failBelow, 1) {
 		return Report{}, fmt.Errorf("a speed ratio to fail below must be a number from 0 on, not %g", failBelow)
@@ -87,14 +148,8 @@ func Compare(file string, baseline, current []byte, failBelow float64) (Report, 
 	if err != nil {
 		return Report{}, err
 	}
-	var missing []string
-	for _, name := range now.order {
-		if len(old.speed[name]) == 0 {
-			missing = append(missing, name)
-		}
-	}
-	if len(missing) > 0 {
-		return Report{}, &MissingError{file, missing}
+	if err := missingIn(old, file, now.order); err != nil {
+		return Report{}, err
 	}
 	alpha := familyError / float64(len(now.order))
 	thresholds := benchmath.DefaultThresholds
@@ -112,6 +167,9 @@ func Compare(file string, baseline, current []byte, failBelow float64) (Report, 
 		row.P = test.P
 		row.Regression = row.Speed.High < failBelow && test.P <= test.Alpha
 		if math.IsInf(row.Speed.High, 1) {
+			if failBelow > 0 { // a gate that cannot close is none
+				return Report{}, &TooFewError{file, name, len(b), len(c), enough(alpha)}
+			}
 			report.warn("%s: %d and %d samples are too few to tell; --count %d on both sides is enough",
 				name, len(c), len(b), enough(alpha))
 		}

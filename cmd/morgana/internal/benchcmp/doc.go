@@ -33,8 +33,9 @@
 // Many benchmarks. With n benchmarks in a file each test has α = 0.05/n and each interval confidence
 // 1 − α (Bonferroni), so that one run in forty, at most, reports a regression by chance however many
 // kernels it times, even when `--fail-below 1`. The price is samples: where there are too few for
-// that confidence the interval is unbounded, nothing is concluded, and a warning says how many
-// would do.
+// that confidence the interval is unbounded and nothing can be concluded. Then a gate (`--fail-below`)
+// is an error that says how many would do, because one that cannot fail is worse than none; `bench`
+// asks Needed before it measures, and takes as many as that where no --count is given.
 //
 // Lines that do not read back. benchfmt writes whatever it is given, and a name with a space becomes
 // another line; so each line is read again before it goes out.

@@ -20,12 +20,6 @@ type run struct {
 	config map[string]string    // last value of each configuration key
 }
 
-// Check tells what is wrong with a benchmark output that is to be compared; file names it in the error.
-func Check(file string, data []byte) error {
-	_, err := readRun(data, file)
-	return err
-}
-
 // readRun reads a benchmark output; file names it in errors. A kernel's speed is set against the last
 // probe before it, which was measured in turns with it.
 func readRun(data []byte, file string) (*run, error) {
