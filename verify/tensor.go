@@ -183,11 +183,18 @@ func joinAxis(a, b axis, lin linearity) (axis, error) {
 		return b, nil
 	case b.cols == nil:
 		return a, nil
+	case a.single(): // an extent of 1 is repeated along the other axis, which may have one column here
+		return b, nil
+	case b.single():
+		return a, nil
 	case len(a.cols) == len(b.cols) && (len(a.cols) == 0 || &a.cols[0] == &b.cols[0] || equalCols(a.cols, b.cols)):
 		return a, nil
 	}
 	return axis{}, &errUnweighted{"two different axes meet at one position"}
 }
+
+// single tells whether an axis has extent 1 at every size: one column, of weight 1.
+func (a axis) single() bool { return len(a.cols) == 1 && a.cols[0] == 0 }
 
 func equalCols(a, b []int32) bool {
 	for i := range a {
