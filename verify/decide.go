@@ -354,6 +354,6 @@ func (c *check) tryWay(r reading, w way) (*mismatch, error) {
 	if n := max(1, c.opt.Candidates); n > 1 {
 		c.res.ErrorLog2 += math.Log2(float64(n))
 	}
-	c.record(s, in, w, r, b, over, ev)
+	c.record(s, in, w, r, b, ev)
 	return nil, nil
 }

@@ -333,14 +333,18 @@ func (c *check) needs(s *sizing) (need map[int]int, over []int, single, free map
 				k := 1
 				for _, q := range u.carried {
 					switch {
-					case q == a || !reduced[q]:
-					case mixed[i][q]:
+					case q == a && mixed[i][q]:
+						overs[a] = true // an output entry sees the reduction at other columns of its own axis
+					case mixed[i][q] && reduced[q]:
 						k *= total(q)
+					case mixed[i][q]: // positions are picked: by a slice, a gather
+						if real, ok := s.number(q); ok {
+							k *= real
+						} else {
+							overs[a] = true
+						}
 					default: // an output entry sees it at its own indices only
 						k *= max(1, out[q])
-					}
-					if q == a && round == 0 {
-						overs[a] = true // a reduction over the axis that carries another index of it
 					}
 				}
 				n += k
@@ -368,6 +372,19 @@ func (c *check) needs(s *sizing) (need map[int]int, over []int, single, free map
 			break
 		}
 	}
+	if len(overs) > 0 {
+		for _, a := range axes {
+			switch n := c.polynomialColumns(s, a, out[a], axisOf); {
+			case n == 0 || n > maxColumns:
+			case looped[a]:
+				need[a] = max(need[a], 2*n)
+				delete(overs, a)
+			default:
+				need[a] = max(need[a], n)
+				delete(overs, a)
+			}
+		}
+	}
 	for _, a := range axes {
 		if overs[a] {
 			over = append(over, a)
@@ -389,4 +406,15 @@ func (c *check) needs(s *sizing) (need map[int]int, over []int, single, free map
 		}
 	}
 	return need, over, single, free, c.placePositions(s, need, axisOf)
+}
+
+// unproved reports an axis that needs more columns than the instance has, unless that has all of them.
+func (s *sizing) unproved(in *instance, over []int) error {
+	for _, a := range over {
+		if real, ok := s.number(a); ok && in.size[a] == real {
+			continue
+		}
+		return &errUndecided{fmt.Sprintf("an axis of extent %s needs more columns than a small instance has: its reductions depend on each other at different columns of it", s.real[a])}
+	}
+	return nil
 }
