@@ -48,9 +48,10 @@ type closure struct {
 	contracted expr.AxisSet
 	axisSets   map[expr.AxisSet]bool
 
-	done []int // values that were paired, in order
-	pend []candidate
-	st   *Stats
+	done     []int // values that were paired, in order
+	pend     []candidate
+	elements int // of all values on the instances
+	st       *Stats
 }
 
 // candidate is an admitted application that waits for its evaluation.
@@ -67,11 +68,7 @@ type candidate struct {
 func newClosure(d *expr.DAG, opt Options, st *Stats) *closure {
 	c := &closure{d: d, opt: opt, abs: newAbstraction(), byPrint: map[digest]int{}, byEdge: map[string]int{}, axisSets: map[expr.AxisSet]bool{}, st: st}
 	for i, sizes := range opt.sizes() {
-		in := &instance{id: hashWords(0x696e7374, uint64(i))}
-		for a := range d.Axes {
-			in.sizes = append(in.sizes, sizes[a%len(sizes)])
-		}
-		c.inst = append(c.inst, in)
+		c.inst = append(c.inst, newInstance(uint64(i), len(d.Axes), sizes))
 	}
 	c.language()
 	return c
@@ -203,6 +200,9 @@ func (v *value) print() digest {
 
 func (c *closure) enter(v *value) int {
 	c.values = append(c.values, v)
+	for _, t := range v.tensors {
+		c.elements += len(t)
+	}
 	c.byPrint[v.print()] = len(c.values) - 1
 	c.st.Values = len(c.values)
 	return len(c.values) - 1
@@ -263,8 +263,10 @@ func (c *closure) run(ctx context.Context) {
 			c.st.Stop = StopValues
 		case c.st.Tests >= c.opt.MaxTests:
 			c.st.Stop = StopTests
+		case c.elements >= c.opt.MaxElements:
+			c.st.Stop = StopElements
 		default:
-			c.expand(v)
+			c.expand(ctx, v)
 			continue
 		}
 		return
@@ -283,7 +285,7 @@ func (c *closure) next() int {
 }
 
 // expand applies every operator to the value and to it with each value before it.
-func (c *closure) expand(vi int) {
+func (c *closure) expand(ctx context.Context, vi int) {
 	v := c.values[vi]
 	from := v.paired
 	v.paired = len(v.forms)
@@ -303,6 +305,9 @@ func (c *closure) expand(vi int) {
 		}
 	}
 	for _, ui := range c.done {
+		if ctx.Err() != nil {
+			break
+		}
 		u := c.values[ui]
 		forms := u.forms[:u.paired]
 		union := u.axes | v.axes
@@ -321,7 +326,7 @@ func (c *closure) expand(vi int) {
 			}
 		}
 	}
-	c.settle()
+	c.settle(ctx)
 }
 
 // tryOne tests a unary application or reduction under every form of its operand.
@@ -380,7 +385,28 @@ func (c *closure) admit(e edge, axes expr.AxisSet, form polyID) {
 		c.st.Pruned[pruneSize].Count++
 		return
 	}
+	walk := axes | e.over
+	for _, a := range e.args {
+		walk |= c.values[a].axes
+	}
+	if !c.walks(walk) {
+		c.st.Pruned[pruneWide].Count++
+		return
+	}
 	c.pend = append(c.pend, cand)
+}
+
+// walks tells whether an application over the axes is small enough on every instance to be evaluated.
+func (c *closure) walks(axes expr.AxisSet) bool {
+	for _, in := range c.inst {
+		n := 1
+		for _, a := range axes.List() {
+			if n *= in.sizes[a]; n > maxWalk {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func (c *closure) addForm(at int, form polyID) {
@@ -390,10 +416,11 @@ func (c *closure) addForm(at int, form polyID) {
 	}
 }
 
-// settle evaluates what expand admitted, on all workers, and enters it in the order of admission.
-func (c *closure) settle() {
+// settle evaluates what expand admitted, on all workers, and enters it in the order of admission. When ctx has
+// ended nothing is entered.
+func (c *closure) settle(ctx context.Context) {
 	work := func(from, step int) {
-		for i := from; i < len(c.pend); i += step {
+		for i := from; i < len(c.pend) && ctx.Err() == nil; i += step {
 			p := &c.pend[i]
 			n := expr.Node{Op: p.op, Over: p.over, Attrs: p.attrs, Axes: p.axes, DType: p.dtype, Args: p.args}
 			owns := make([]expr.AxisSet, len(p.args))
@@ -422,6 +449,10 @@ func (c *closure) settle() {
 		wg.Wait()
 	} else {
 		work(0, 1)
+	}
+	if ctx.Err() != nil {
+		c.pend = nil
+		return
 	}
 	for i := range c.pend {
 		p := &c.pend[i]

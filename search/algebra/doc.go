@@ -8,7 +8,8 @@
 //	                       is it part of the target?      │ is it a value that we have?
 //
 // A value is a tensor over named axes, known by its fingerprint: its elements in a finite field on two
-// instances, with every axis of extent 2 and of extent 3. Every operator application that yields it is
+// instances, with every axis of extent 2 and of extent 3; each position stands for a number of equal ones that is
+// drawn by axis, so that axes of one extent there have different numbers of elements. Every operator application that yields it is
 // kept as a hyperedge. An application is evaluated only if its abstract expression, a polynomial normal
 // form, is a subexpression of an output's. This is Mirage's search (abstraction pruning, probabilistic
 // equivalence) on values in place of graphs, so that it reaches a fixpoint.

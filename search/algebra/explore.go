@@ -13,9 +13,14 @@ type Options struct {
 	MaxValues int // 5,000
 	MaxTests  int // 1,000,000
 	MaxDAGs   int // 256: programs returned
-	Extra     int // operators that a result may have beyond the program's; 2; negative: none
-	Forms     int // abstract expressions kept per value; 3
-	Workers   int // goroutines that evaluate; results do not depend on it; 1
+
+	// MaxElements are elements of values on the instances, of 16 bytes: 16,000,000. The forms and edges of so many
+	// values take up less.
+	MaxElements int
+
+	Extra   int // operators that a result may have beyond the program's; 2; negative: none
+	Forms   int // abstract expressions kept per value; 3
+	Workers int // goroutines that evaluate; results do not depend on it; 1
 
 	KeepUnstable bool // also programs whose exps have lost their maximum
 
@@ -35,6 +40,7 @@ func (o Options) withDefaults() Options {
 	or(&o.MaxValues, 5000)
 	or(&o.MaxTests, 1_000_000)
 	or(&o.MaxDAGs, 256)
+	or(&o.MaxElements, 16_000_000)
 	or(&o.Extra, 2)
 	or(&o.Forms, 3)
 	or(&o.Workers, 1)
@@ -54,6 +60,8 @@ const (
 	StopFixpoint    = "fixpoint"
 	StopValues      = "limit of values"
 	StopTests       = "limit of tests"
+	StopElements    = "limit of elements"
+	StopWide        = "too many axes"
 	StopInterrupted = "interrupted"
 )
 
@@ -70,7 +78,11 @@ const (
 	pruneFull
 	pruneSize
 	pruneUnstable
+	pruneWide
 )
+
+// maxWalk is the most elements that the evaluation of one application may visit on an instance: 10 axes of 3.
+const maxWalk = 1 << 16
 
 // Stats counts what Explore did.
 type Stats struct {
@@ -113,7 +125,14 @@ func Explore(ctx context.Context, d *expr.DAG, opt Options) (*Result, error) {
 	r := &Result{Stats: Stats{Pruned: []Count{
 		pruneAbstract: {Rule: "abstract expression"}, pruneZero: {Rule: "zero value"},
 		pruneFull: {Rule: "limit of values"}, pruneSize: {Rule: "limit of operators"},
-		pruneUnstable: {Rule: "exp without its maximum"}}}}
+		pruneUnstable: {Rule: "exp without its maximum"}, pruneWide: {Rule: "too many axes to evaluate"}}}}
+	for _, n := range d.Nodes {
+		if !newClosure(d, opt, &r.Stats).walks(n.Axes | n.Over) {
+			r.Stats.Stop = StopWide
+			r.DAGs = []Candidate{{DAG: d, Stable: true, Operators: d.Operators()}}
+			return r, nil
+		}
+	}
 	program := d
 	if s := Stabilise(d); s != nil {
 		program = s
@@ -121,6 +140,6 @@ func Explore(ctx context.Context, d *expr.DAG, opt Options) (*Result, error) {
 	c := newClosure(program, opt, &r.Stats)
 	c.seed(true)
 	c.run(ctx)
-	r.DAGs = c.extract(d, program)
+	r.DAGs = c.extract(ctx, d, program)
 	return r, nil
 }

@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/morgana-ml/morgana/models/programs"
 	"github.com/morgana-ml/morgana/models/programs/programtest"
@@ -232,6 +233,32 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
+// A program whose forms are large ends soon after its context does, at any stage.
+func TestEndsWithItsContext(t *testing.T) {
+	src := `program p(A: f32[2, 3], B: f32[2, 3], C: f32[2, 3], D: f32[2, 3], E: f32[2, 3], F: f32[2, 3], G: f32[2, 3], H: f32[2, 3], I: f32[2, 3], J: f32[2, 3]) -> (Y) {
+		Y = (A + B) * (C + D) * (E + F) * (G + H) * (I + J) * (A + C) * (B + D) }`
+	d := liftText(t, src)
+	for _, budget := range []time.Duration{20 * time.Millisecond, 200 * time.Millisecond} {
+		ctx, cancel := context.WithTimeout(context.Background(), budget)
+		start := time.Now()
+		r, err := Explore(ctx, d, Options{})
+		cancel()
+		if took := time.Since(start); err != nil || len(r.DAGs) == 0 || took > budget+2*time.Second {
+			t.Errorf("%v: %v after %v", budget, err, took)
+		} else {
+			t.Logf("%v: %s, %d values, %d tests after %v", budget, r.Stats.Stop, r.Stats.Values, r.Stats.Tests, took)
+		}
+	}
+}
+
+// A tensor of so many axes that it cannot be evaluated leaves the program as it is.
+func TestTooManyAxes(t *testing.T) {
+	d := liftText(t, `program p(X: f32[2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3]) -> (Y) { Y = X * 2.0 + X }`)
+	if r := explore(t, d, Options{}); r.Stats.Stop != StopWide || len(r.DAGs) != 1 {
+		t.Errorf("%+v, %d programs", r.Stats, len(r.DAGs))
+	}
+}
+
 func TestLimits(t *testing.T) {
 	d := liftText(t, small["mask"])
 	if r := explore(t, d, Options{MaxValues: 20}); r.Stats.Stop != StopValues || r.Stats.Values > 20 {
@@ -240,7 +267,42 @@ func TestLimits(t *testing.T) {
 	if r := explore(t, d, Options{MaxTests: 500}); r.Stats.Stop != StopTests {
 		t.Errorf("%+v", r.Stats)
 	}
+	if r := explore(t, d, Options{MaxElements: 2000}); r.Stats.Stop != StopElements {
+		t.Errorf("%+v", r.Stats)
+	}
 	if r := explore(t, d, Options{MaxDAGs: 3}); len(r.DAGs) > 4 {
 		t.Errorf("%d programs", len(r.DAGs))
+	}
+}
+
+// A difference of extents is no zero and a quotient of them no one, although axes have one size in an instance: what
+// is built from positions and from numbers of elements is told apart by axis.
+func TestExtentsAreToldApart(t *testing.T) {
+	for _, src := range []string{
+		`program p(Q: f32[2, 4, 3], K: f32[2, 7, 3], V: f32[2, 7, 3]) -> (O) { O = attention(Q, K, V, causal=true) }`,
+		`program p(X: f32[4, 7]) -> (Y) { Y = softmax(where(reshape(iota(n=4), shape=[4, 1]) + 3 >= iota(n=7), X, -inf)) }`,
+		`program p(X: f32[4, 7], W: f32[7, 3], V: f32[4, 3]) -> (Y) { Y = mean(X, axis=0, keepdims=true) @ W + mean(V, axis=0, keepdims=true) }`,
+		`program p(X: f32[4, 7]) -> (Y) { Y = mean(sum(X, axis=1), axis=0) + sum(mean(X, axis=1), axis=0) }`,
+		`program p(X: f32[4], W: f32[7]) -> (Y) { Y = mean(X) * sum(W) - sum(X) * mean(W) }`,
+	} {
+		d := liftText(t, src)
+		r := explore(t, d, Options{MaxDAGs: 64, KeepUnstable: true})
+		in := inputs(t, d)
+		want, err := expr.Eval(d, nil, in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, c := range r.DAGs {
+			got, err := expr.Eval(c.DAG, nil, in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for j, w := range want[0] {
+				if math.Abs(got[0][j]-w) > 1e-9*(1+math.Abs(w)) {
+					t.Fatalf("%s\ncandidate %d of %d gives %g, not %g\n%s", src, i, len(r.DAGs), got[0][j], w, c.DAG)
+				}
+			}
+		}
+		t.Logf("%d programs", len(r.DAGs))
 	}
 }

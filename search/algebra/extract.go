@@ -1,6 +1,7 @@
 package algebra
 
 import (
+	"context"
 	"fmt"
 	"math/bits"
 	"slices"
@@ -15,6 +16,7 @@ const maxSteps = 400_000
 
 // extraction enumerates the programs in the hyperedges: a choice of one edge for every value needed.
 type extraction struct {
+	ctx     context.Context
 	c       *closure
 	edges   [][]edge    // by value: the edges that may be chosen
 	must    [][]uint64  // by value: the values without which it cannot be had
@@ -26,14 +28,18 @@ type extraction struct {
 }
 
 // extract returns the program d, then the programs with at most Extra operators more than the program
-// that was closed. d's own values are those of program, or program is d with a maximum put in.
-func (c *closure) extract(d, program *expr.DAG) []Candidate {
+// that was closed. d's own values are those of program, or program is d with a maximum put in. When ctx ends it
+// returns those that it has.
+func (c *closure) extract(ctx context.Context, d, program *expr.DAG) []Candidate {
 	base := program.Operators()
 	first := Candidate{DAG: d, Stable: true, Operators: d.Operators()}
 	out := []Candidate{first}
 	seen := map[string]bool{expr.Hash(d): true}
 	judge := newJudge(c, d, program)
-	x := &extraction{c: c, chosen: map[int]int{}}
+	if ctx.Err() != nil {
+		return out
+	}
+	x := &extraction{ctx: ctx, c: c, chosen: map[int]int{}}
 	for _, v := range c.values {
 		x.edges = append(x.edges, v.edges)
 	}
@@ -167,6 +173,9 @@ func (x *extraction) bound() int {
 
 // search completes the choices in every way that takes exactly limit operators.
 func (x *extraction) search() {
+	if x.steps&63 == 0 && x.ctx.Err() != nil {
+		x.steps = maxSteps
+	}
 	if x.steps++; x.steps > maxSteps || len(x.found) >= 4*x.c.opt.MaxDAGs {
 		return
 	}

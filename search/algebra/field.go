@@ -156,10 +156,22 @@ func greater(a, b elem) bool { return mix(a.p) > mix(b.p) }
 // tensor is a value on one instance, row-major over its axes ascending.
 type tensor []elem
 
-// instance is a choice of axis sizes on which values are evaluated.
+// instance is a choice of axis sizes on which values are evaluated. Every position of an axis stands for as
+// many equal ones as its weight says, a number drawn by axis: a sum counts each of them. So the number of
+// elements is a value of its own for each axis, although axes of different extents have one size here.
 type instance struct {
-	id    uint64
-	sizes []int // by axis of the DAG
+	id      uint64
+	sizes   []int  // by axis of the DAG
+	weights []elem // by axis
+}
+
+func newInstance(id uint64, axes int, sizes []int) *instance {
+	in := &instance{id: hashWords(0x696e7374, id)}
+	for a := range axes {
+		in.sizes = append(in.sizes, sizes[a%len(sizes)])
+		in.weights = append(in.weights, draw(hashWords(in.id, 0x77656967), uint64(a)))
+	}
+	return in
 }
 
 func (in *instance) count(s expr.AxisSet) int {
@@ -251,8 +263,13 @@ func (in *instance) apply(n expr.Node, args []tensor, owns []expr.AxisSet) tenso
 	inner := n.Over.List()
 	count := in.count(n.Over)
 	scale := elem{1, 1}
-	if n.Op == ugraph.OpMean {
+	switch n.Op {
+	case ugraph.OpMean:
 		scale = elem{uint64(count), uint64(count)}.inv()
+	case ugraph.OpSum, ugraph.OpMatMul:
+		for _, a := range inner {
+			scale = scale.mul(in.weights[a])
+		}
 	}
 	var acc elem
 	steps := 0

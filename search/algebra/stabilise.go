@@ -102,10 +102,7 @@ func shift(d *expr.DAG, e int, over expr.AxisSet) *expr.DAG {
 		out.Outputs = append(out.Outputs, o)
 	}
 	for i, sizes := range (Options{}).sizes() {
-		in := &instance{id: hashWords(0x73746162, uint64(i))}
-		for range d.Axes {
-			in.sizes = append(in.sizes, sizes[0])
-		}
+		in := newInstance(hashWords(0x73746162, uint64(i)), len(d.Axes), sizes)
 		was := in.evaluate(d, nil)
 		is := in.evaluate(out, func(node int) tensor {
 			if j, ok := asIs[node]; ok {
