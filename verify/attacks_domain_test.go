@@ -2,10 +2,12 @@ package verify
 
 import (
 	"context"
+	"math/big"
 	"strings"
 	"testing"
 
 	"github.com/morgana-ml/morgana/models/programs/programtest"
+	"github.com/morgana-ml/morgana/verify/field"
 )
 
 // refusal is a pair that must not be accepted: not equal with a witness of real values, or undecided.
@@ -76,5 +78,35 @@ func TestDomainKept(t *testing.T) {
 		if !r.Equal {
 			t.Errorf("%s: %s; witness %+v", c.name, r.Reason, r.Witness)
 		}
+	}
+}
+
+// TestLiteralsAgainstThePool: literals that vanish modulo primes of the pool, which is public. One chain
+// is one of 4096, and which one a test draws the literal's author does not know before he has written it.
+func TestLiteralsAgainstThePool(t *testing.T) {
+	product := func(chains ...int) string {
+		n := big.NewInt(1)
+		for _, c := range chains {
+			chain := field.PoolChain(c, 3)
+			for i := range 3 {
+				n.Mul(n, new(big.Int).SetUint64(chain.Pr[i].P))
+			}
+		}
+		return n.String()
+	}
+	sum := program("X: f64[64]", "X + "+product(0))
+	r, err := Equal(context.Background(), programtest.Parse(t, program("X: f64[64]", "X * 1")), programtest.Parse(t, sum), Options{})
+	if err != nil || r.Equal || r.Witness == nil {
+		t.Errorf("a literal of one chain: %+v, %v", r, err)
+	}
+	if r, err = Equal(context.Background(), programtest.Parse(t, sum), programtest.Parse(t, sum), Options{}); err != nil || !r.Equal || r.Tests < 6 {
+		t.Errorf("a literal of %d bits needs more tests: %+v, %v", 183, r, err)
+	}
+	a, b := "X * 1", "X * 1"
+	for c := range 6 {
+		b += " + " + product(c)
+	}
+	if r, err = Equal(context.Background(), programtest.Parse(t, program("X: f64[64]", a)), programtest.Parse(t, program("X: f64[64]", b)), Options{}); err != nil || r.Equal {
+		t.Errorf("literals of six chains: %+v, %v", r, err)
 	}
 }

@@ -11,17 +11,18 @@ import (
 
 // bound is the error of one test, for the program at hand (theory 1.11, 3.1 to 3.5).
 type bound struct {
-	log2   float64 // of the error of one test; 0 or more is void
-	cells  float64 // probability that a test meets a given cell of an order or of Boolean inputs; 1 where there are none
-	terms  int     // arguments of exponentials
-	rank   int
-	c      float64 // the C of 3.2
-	block  int     // the input in which all arguments are affine, −1: none
-	curved int     // exponents of a basis that do not depend on that input, or all
-	hashed int
-	roots  int
-	degree int64 // of a difference of two outputs
-	least  int   // number of tests that must be made at least
+	log2        float64 // of the error of one test; 0 or more is void
+	cells       float64 // probability that a test meets a given cell of an order or of Boolean inputs; 1 where there are none
+	terms       int     // arguments of exponentials
+	rank        int
+	c           float64 // the C of 3.2
+	block       int     // the input in which all arguments are affine, −1: none
+	curved      int     // exponents of a basis that do not depend on that input, or all
+	hashed      int
+	literalBits int // of the numbers in both graphs
+	roots       int
+	degree      int64 // of a difference of two outputs
+	least       int   // number of tests that must be made at least
 }
 
 // maxTests bounds the tests of a verification.
@@ -54,7 +55,7 @@ func (c *check) runAnalysis(in *instance, st setting, comp, block, point int, de
 	words = words.Derive(uint64(c.assignment+1), 0)
 	for try := 0; ; try++ {
 		key := c.key.Derive(analysisTest+uint64(point), uint64(try))
-		sp := field.NewSpace(field.PoolChain(point, st.comps), st.comps, key, st.model, st.roots)
+		sp := field.NewSpace(c.chain(analysisTest+point, 0, st.comps), st.comps, key, st.model, st.roots)
 		sp.OrderLevels, sp.Symbols = max(1, st.levels), st.symbols
 		sp.Unconditioned, sp.Domains = st.roots == field.AlgebraicRoots, true
 		a := newAnalysis(sp, comp, block, derivatives)
@@ -84,7 +85,7 @@ func (c *check) bound(in *instance, st setting) (*bound, error) {
 		return nil, err
 	}
 	dx, dz := c.degrees(p)
-	logq := field.PoolChain(0, st.comps).LogQ()
+	logq := field.PoolLogQ(st.comps)
 	total := math.Exp2(math.Log2(float64(dx)+1) - logq)
 	var lower *exponents
 	for comp := 0; comp <= top && st.comps > 1; comp++ {
@@ -118,7 +119,7 @@ func (c *check) bound(in *instance, st setting) (*bound, error) {
 		b.cells *= cellOfOrder(a.s.Compared())
 	}
 	b.degree = dx + dz
-	return b, nil
+	return b, b.literals(c.literalBits(a.s), st.comps)
 }
 
 // degrees are D_x and D_z: the largest degrees of a cross-multiplied difference of two entries.

@@ -264,7 +264,7 @@ func (c *check) draw(in *instance, st setting, test int) (*evaluation, error) {
 	c.test = test
 	for try := 0; ; try++ {
 		key := c.key.Derive(uint64(test), uint64(try))
-		sp := field.NewSpace(field.PoolChain(test, st.comps), st.comps, key, st.model, st.roots)
+		sp := field.NewSpace(c.chain(test, try, st.comps), st.comps, key, st.model, st.roots)
 		sp.OrderLevels, sp.Symbols, sp.Domains = max(1, st.levels), st.symbols, true
 		ev, err := evaluateBoth[field.Value](c, fieldAlgebra{sp}, in, st, &fieldSource{s: sp})
 		if err == nil && st.induct {

@@ -66,7 +66,7 @@ func TestFalseAcceptRates(t *testing.T) {
 			var void *errUndecided
 			switch b, err := c.bound(in, st); {
 			case err == nil:
-				scaled = math.Exp2(b.log2 + field.PoolChain(0, st.comps).LogQ())
+				scaled = math.Exp2(b.log2 + field.PoolLogQ(st.comps))
 			case !errors.As(err, &void) || rc.hand == 0:
 				t.Fatal(err)
 			}

@@ -51,6 +51,7 @@ func (c *check) record(s *sizing, in *instance, w way, r reading, b *bound, ev *
 	}
 	c.note("error of one test 2^%.1f, model %s of the maximum, %s square roots", b.log2, r.model, rootsText(r.roots, b))
 	c.noteSymbols(r)
+	c.noteLiterals(b)
 	if s.masked >= 0 {
 		c.note("mask %s: columns without any, with all and with both labels, %s", c.a.Value(c.a.Inputs[s.masked].Value).Name, map[bool]string{true: "in every pair of trips", false: "in every row"}[s.maskedLoop])
 	}
@@ -75,6 +76,7 @@ func rootsText(r field.Roots, b *bound) string {
 // recordPlaces writes down what a comparison at single entries of the real size shows.
 func (c *check) recordPlaces(sm *sample, whole bool, evaluated int, r reading, b *bound, ev *evaluation) {
 	c.noteSymbols(r)
+	c.noteLiterals(b)
 	c.note("no smaller instance exists: both graphs were evaluated as written at their real size, entry by entry")
 	if whole {
 		c.note("direct: all %d entries of the outputs were compared", sm.total)
@@ -94,5 +96,11 @@ func (c *check) recordPlaces(sm *sample, whole bool, evaluated int, r reading, b
 func (c *check) noteSymbols(r reading) {
 	if r.symbols {
 		c.note("literals that are no short fractions are variables, one per number: equal for all their values")
+	}
+}
+
+func (c *check) noteLiterals(b *bound) {
+	if n := b.literalBits / literalPrime; n > 0 {
+		c.note("the graphs' numbers have %d bits: they can vanish modulo at most %d of the %d chains of primes from which each test draws one", b.literalBits, n, field.PoolSize(1))
 	}
 }

@@ -31,46 +31,50 @@ func NewChain(p0 uint64, n int) (*Chain, error) {
 	return c, nil
 }
 
-// poolA holds the first primes of chains of length 3 below 2^63, poolB of length 4 below 2^64.
-// Every p0 ≡ −1 modulo 4·31# = 802241960520, so that −1 is no square and 2, 3, …, 31 are squares
-// in every component. The numbers are those of the verification theory, section 1.1; the tests of
-// this package check each claim.
-var (
-	poolA = [...]uint64{
-		2305721212004650439, 2305405128672205559, 2305275165474601319, 2305243075796180519,
-		2305029679434682199, 2304916563318248879, 2304835536880236359, 2304683913149698079,
-	}
-	poolB = [...]uint64{
-		2305721212004650439, 2304221821780438559, 2303893704818585879, 2302874857528725479,
-	}
-)
+//go:generate go run genchains.go
 
-type chainKey struct{ test, n int }
+// poolPeriod is 4·31#. Every p0 of a pool is ≡ −1 modulo it, so that −1 is no square and 2, 3, …, 31 are
+// squares in every component (verification theory, section 1.1); the tests of this package check it.
+const poolPeriod = 802241960520
+
+// The pools are public, so a literal could be made that vanishes modulo chosen primes. A test draws its
+// chain by a key that program, candidate and seed decide. Of a pool's chains a number of h bits is 0 in
+// at most h/60.
+
+func pool(n int) []uint32 {
+	if n == MaxComponents {
+		return poolB[:]
+	}
+	return poolA[:]
+}
+
+// PoolSize is the number of chains from which those of n components are drawn.
+func PoolSize(n int) int { return len(pool(n)) }
+
+// PoolLogQ is log2 of the smallest first prime of the chains of n components, the q of the error bounds.
+func PoolLogQ(n int) float64 {
+	ks := pool(n)
+	return log2u(uint64(ks[len(ks)-1])*poolPeriod - 1)
+}
+
+type chainKey struct{ index, n int }
 
 var chains sync.Map // chainKey → *Chain
 
-// PoolChain is the chain for test number test with n components: pool A up to three components
-// (two nested exponentials), pool B for four. Consecutive tests take different chains, so that a
-// constant which happens to vanish modulo one prime is seen by another.
-func PoolChain(test, n int) *Chain {
-	if n < 1 || n > MaxComponents {
-		panic(fmt.Sprintf("field: no pool has chains of %d components", n))
+// PoolChain is chain number index, modulo the size of the pool, with n components.
+func PoolChain(index, n int) *Chain {
+	if n < 1 || n > MaxComponents || index < 0 {
+		panic(fmt.Sprintf("field: no pool has chain %d of %d components", index, n))
 	}
-	pool := poolA[:]
-	if n == MaxComponents {
-		pool = poolB[:]
-	}
-	k := chainKey{test % len(pool), n}
+	ks := pool(n)
+	k := chainKey{index % len(ks), n}
 	if c, ok := chains.Load(k); ok {
 		return c.(*Chain)
 	}
-	c, err := NewChain(pool[k.test], n)
+	c, err := NewChain(uint64(ks[k.index])*poolPeriod-1, n)
 	if err != nil {
 		panic(err)
 	}
 	chains.Store(k, c)
 	return c
 }
-
-// LogQ is log2 of the smallest prime of the chain, the q of the error bounds.
-func (c *Chain) LogQ() float64 { return log2u(c.Pr[0].P) }
