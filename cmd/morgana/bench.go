@@ -187,6 +187,9 @@ func (c *benchCmd) load(a *app, d *cpu.Device) ([]*benchmark, error) {
 				}
 			}
 			env := envAt(s.graph, dims, 8)
+			if err := checkSizes(s.graph, env, false); err != nil {
+				return nil, err
+			}
 			in, err := seededInputs(s.graph, env, c.Seed, nil)
 			if err != nil {
 				return nil, err
@@ -201,6 +204,9 @@ func (c *benchCmd) load(a *app, d *cpu.Device) ([]*benchmark, error) {
 				g := s.graph
 				if f.kind == "Plain" {
 					if g, err = plainForm(a.ctx, s); err != nil {
+						return nil, err
+					}
+					if err := checkSizes(g, env, false); err != nil {
 						return nil, err
 					}
 				}

@@ -60,6 +60,7 @@ func TestInterrupt(t *testing.T) {
 		{"verify", long, long, "--json"},
 		{"bench", "mha/b16", "--count", "50"},
 		{"bench", "--roofline"},
+		{"table", "mha"},
 		{"fmt", long, long, long, long},
 		{"show", long, "--html", filepath.Join(dir, "page.html")},
 	} {

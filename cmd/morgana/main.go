@@ -142,7 +142,7 @@ func (a *app) ended(err error) int {
 			fmt.Fprintf(stderr, "morgana: %v\n", e.err)
 		}
 		return e.code
-	case errors.Is(err, context.Canceled):
+	case errors.Is(err, context.Canceled), a.ctx.Err() != nil && !a.answers.Load(): // whatever the work said of it
 		fmt.Fprintln(stderr, "morgana: interrupted")
 		return exitInterrupted
 	default:

@@ -115,6 +115,11 @@ func (c *optimizeCmd) Run(a *app) error {
 		if err := checkDims(s.graph, dims); err != nil {
 			return err
 		}
+		if c.Measure {
+			if err := checkSizes(s.graph, search.Sizes(s.graph, dims)[0], false); err != nil {
+				return fmt.Errorf("%w; --measure=false runs nothing of this size", err)
+			}
+		}
 		if c.Out == "" {
 			if err := bundle.CheckPlace(bundleName(s.name)); err != nil {
 				return err
@@ -290,9 +295,13 @@ func resultJSON(s subject, r *search.Result, out string) (optimizeJSON, error) {
 	j := optimizeJSON{Program: s.name, Target: r.Row.Name, Seconds: r.Seconds, Stop: r.Stop, FromStore: r.FromStore, Search: r.Stats,
 		Best: conv(r.Best), Baseline: conv(r.Baseline), Bundle: out, Near: r.Near, Reason: r.Reason}
 	j.Best.MinBytes, j.Best.Hash, j.Best.Executed = least, ugraph.Hash(r.Best.Graph), r.Best.Executed
-	j.Speedup = r.Baseline.PredictedUS / r.Best.PredictedUS
-	if r.Best.MeasuredUS > 0 && r.Baseline.MeasuredUS > 0 {
+	switch {
+	case r.Best.MeasuredUS > 0 && r.Baseline.MeasuredUS > 0:
 		j.Speedup = r.Baseline.MeasuredUS / r.Best.MeasuredUS
+	case r.Best.PredictedUS > 0:
+		j.Speedup = r.Baseline.PredictedUS / r.Best.PredictedUS
+	default: // nothing to compute
+		j.Speedup = 1
 	}
 	if e := r.Best.Equal; e != nil {
 		j.Verification = verificationJSON{ErrorLog2: e.ErrorLog2, Tests: e.Tests, Seed: e.Seed, FloatMaxRelError: r.Best.FloatError}

@@ -153,18 +153,21 @@ func (c *runCmd) one(a *app, d *cpu.Device, s subject, dims map[string][]int64) 
 	if err != nil {
 		return false, err
 	}
+	exec := g
+	if c.Plain {
+		if exec, err = plainForm(a.ctx, s); err != nil {
+			return false, err
+		}
+	}
+	if err := checkSizes(exec, env, c.Check); err != nil {
+		return false, err
+	}
 	in, err := seededInputs(g, env, c.Seed, given)
 	if err != nil {
 		return false, err
 	}
 	if env, err = cpu.BindShapes(g, in, env); err != nil {
 		return false, err
-	}
-	exec := g
-	if c.Plain {
-		if exec, err = plainForm(a.ctx, s); err != nil {
-			return false, err
-		}
 	}
 	sess, err := execute.Open(d, exec, env, in)
 	if err != nil {
