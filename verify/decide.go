@@ -252,7 +252,7 @@ func (c *check) tryWay(r reading, w way) (*mismatch, error) {
 	}
 	pl := plan{trips: w.trips, blocks: 2, env: c.env, real: w.real, need: need, weigh: w.weighted}
 	if w.lenient {
-		pl.need = nil // nothing is proved here: the smallest sizes will do
+		pl.need, pl.loose = nil, true // nothing is proved here: the smallest sizes will do
 	}
 	in, err := s.solve(pl)
 	if err != nil {

@@ -16,6 +16,7 @@ type engine[V any] struct {
 	ctx     context.Context
 
 	accums  map[*ugraph.Graph][]*tensor[V] // per block graph: the accumulators of every block, in order
+	trips   map[*ugraph.Graph][]*tensor[V] // per block graph: the outputs that its trips store
 	steps   int
 	lenient bool // axes that meet wrongly are taken for the first of them
 }
@@ -96,6 +97,9 @@ func (e *engine[V]) node(g *ugraph.Graph, n *ugraph.Node, args []*tensor[V]) ([]
 		parts := len(n.Results)
 		if args[0].shape[ax]%parts != 0 {
 			return nil, errShape
+		}
+		if args[0].axes[ax].part && parts > 1 {
+			return nil, &errUnweighted{"partial sums are divided"}
 		}
 		w := args[0].shape[ax] / parts
 		out := make([]*tensor[V], parts)
@@ -460,6 +464,9 @@ func (e *engine[V]) sliceOp(g *ugraph.Graph, n *ugraph.Node, x *tensor[V]) (*ten
 	h, _ := hi.Const()
 	if h <= l || l < 0 {
 		return nil, errShape
+	}
+	if x.axes[ax].part && (l > 0 || h < int64(x.shape[ax])) {
+		return nil, &errUnweighted{"partial sums are divided"}
 	}
 	return x.slice(ax, int(l), int(h)), nil
 }

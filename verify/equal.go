@@ -146,6 +146,9 @@ func Equal(ctx context.Context, a, b *ugraph.Graph, opt Options) (*Result, error
 	if err != nil {
 		return nil, err
 	}
+	if why := undefinedSizes(a, b); why != "" {
+		return &Result{Matched: m.by, Seed: opt.Seed, Reason: why}, nil
+	}
 	c := &check{assignment: -1, sawDefined: map[int]bool{}, ctx: ctx, a: a, b: b, m: m, opt: opt, res: &Result{Matched: m.by, Seed: opt.Seed}}
 	if err := c.decide(); err != nil {
 		return nil, err
@@ -347,7 +350,9 @@ func (f *fieldSource) word(name string, index int) uint64 {
 
 type pairOf[V any] struct {
 	outA, outB []*tensor[V]
-	accA, accB map[*ugraph.Graph][]*tensor[V]
+	accA, accB map[*ugraph.Graph][]*tensor[V] // accumulators of all blocks
+	tripA      map[*ugraph.Graph][]*tensor[V] // outputs that trips store
+	tripB      map[*ugraph.Graph][]*tensor[V]
 }
 
 // evaluateBoth runs both graphs on one draw of inputs and weights.
@@ -355,7 +360,7 @@ func evaluateBoth[V any](c *check, alg algebra[V], in *instance, st setting, src
 	if st.places != nil {
 		return evaluatePlaces(c, alg, in, st.places, src)
 	}
-	e := &engine[V]{alg: alg, inst: in, ctx: c.ctx, accums: map[*ugraph.Graph][]*tensor[V]{}}
+	e := &engine[V]{alg: alg, inst: in, ctx: c.ctx, accums: map[*ugraph.Graph][]*tensor[V]{}, trips: map[*ugraph.Graph][]*tensor[V]{}}
 	e.lenient = st.lenient
 	if st.weighted {
 		e.weights = drawWeights(alg, in, src, st.lenient, c.env)
@@ -375,8 +380,8 @@ func evaluateBoth[V any](c *check, alg algebra[V], in *instance, st setting, src
 	if err != nil {
 		return nil, &inProgram{err}
 	}
-	accA := e.accums
-	e.accums = map[*ugraph.Graph][]*tensor[V]{}
+	accA, tripA := e.accums, e.trips
+	e.accums, e.trips = map[*ugraph.Graph][]*tensor[V]{}, map[*ugraph.Graph][]*tensor[V]{}
 	e.steps = 0
 	bIn := make([]*tensor[V], len(inputs))
 	for j, i := range c.m.inputs {
@@ -389,7 +394,7 @@ func evaluateBoth[V any](c *check, alg algebra[V], in *instance, st setting, src
 	if err != nil {
 		return nil, err
 	}
-	return &pairOf[V]{outA, outB, accA, e.accums}, nil
+	return &pairOf[V]{outA, outB, accA, e.accums, tripA, e.trips}, nil
 }
 
 // inProgram marks an error that the program itself has.

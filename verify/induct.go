@@ -56,71 +56,102 @@ func (in *instance) singleTrip() *instance {
 // induction proves loops by induction on their trips (theory 4.3). The closed form of the
 // accumulators over a set of columns is taken to be what one trip over all of them computes; then
 // update(state(T), B) = state(T ∪ B) says that two trips over T and B leave the accumulators as one
-// trip over both does. The instance has two trips; the same inputs and weights are evaluated again
-// in one. ev's outputs are those of two trips.
+// trip over both does, and what the trips store is compared in the same way. The instance has two
+// trips; the same inputs and weights are evaluated again in one. ev's outputs are those of two trips.
 func (c *check) induction(sp *field.Space, ev *pairOf[field.Value], in *instance, st setting) error {
 	once, err := evaluateBoth[field.Value](c, fieldAlgebra{sp}, in.singleTrip(), st, &fieldSource{s: sp})
 	if err != nil {
 		return err
 	}
-	for k, twice := range []map[*ugraph.Graph][]*tensor[field.Value]{ev.accA, ev.accB} {
-		single := []map[*ugraph.Graph][]*tensor[field.Value]{once.accA, once.accB}[k]
-		for _, g := range in.sizes.order {
-			if g.Loop == nil {
-				continue
-			}
-			if err := sameStates(g, twice[g], single[g]); err != nil {
+	for _, g := range in.sizes.order {
+		if g.Loop == nil {
+			continue
+		}
+		for _, k := range [][2]map[*ugraph.Graph][]*tensor[field.Value]{{ev.accA, once.accA}, {ev.accB, once.accB}} {
+			if err := sameStates(fieldAlgebra{sp}, g, k[0][g], k[1][g]); err != nil {
 				return err
+			}
+		}
+		for _, k := range [][2]map[*ugraph.Graph][]*tensor[field.Value]{{ev.tripA, once.tripA}, {ev.tripB, once.tripB}} {
+			for i, x := range k[0][g] {
+				if err := sameTensor(x, k[1][g][i], "what the loop stores", true); err != nil {
+					return err
+				}
 			}
 		}
 	}
 	return nil
 }
 
-func sameStates(g *ugraph.Graph, two, one []*tensor[field.Value]) error {
+func sameStates(alg algebra[field.Value], g *ugraph.Graph, two, one []*tensor[field.Value]) error {
 	if len(two) != len(one) {
 		return &errInduction{"the number of accumulators depends on the trips"}
 	}
 	carried := false
-	phases, _ := ugraph.Phases(g)
 	for i := range g.Nodes {
 		op := g.Nodes[i].Op
 		carried = carried || op == ugraph.OpRunning || op == ugraph.OpPrevious || op == ugraph.OpAccum && len(g.Nodes[i].Args) == 2
-		if op == ugraph.OpMax || op == ugraph.OpMin || op == ugraph.OpMean {
-			// Not additive over tiles: a term of the sum may depend on what shares its tile.
-			carried = carried || phases[g.Nodes[i].Results[0]] == ugraph.InLoop
-		}
 	}
 	for k, x := range two {
-		y := one[k]
-		for _, a := range append(append([]axis(nil), x.axes...), y.axes...) {
-			if a.part {
-				if carried {
-					return &errInduction{"a partial sum beside a state that the loop carries"}
-				}
-				// Every term has its weight and is only added: no induction is needed.
-				x = nil
-				break
-			}
+		x, partial := finished(alg, x)
+		y, also := finished(alg, one[k])
+		if (partial || also) && carried {
+			// The state of a sum that is not finished is more than its total.
+			return &errInduction{"a partial sum beside a state that the loop carries"}
 		}
-		if x == nil {
+		if err := sameTensor(x, y, "an accumulator", false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// finished adds up the partial sums along the axes that a loop folded: each trip adds its own total to
+// theirs, so that the totals are the state of a loop that carries nothing else.
+func finished(alg algebra[field.Value], t *tensor[field.Value]) (*tensor[field.Value], bool) {
+	partial := false
+	for ax := range t.axes {
+		if !t.axes[ax].part {
 			continue
 		}
-		if !equalInts(x.shape, y.shape) {
-			return &errInduction{"an accumulator's extent depends on the tile"}
+		partial = true
+		sum := t.slice(ax, 0, 1)
+		for p := 1; p < t.shape[ax]; p++ {
+			next := t.slice(ax, p, p+1)
+			out := like(sum, sum.dt)
+			for i := range out.f {
+				out.f[i] = alg.add(sum.f[i], next.f[i])
+			}
+			for i := range out.i {
+				out.i[i] = wrapInt(out.dt, sum.i[i]+next.i[i])
+			}
+			sum = out
 		}
-		for i := range x.f {
-			if x.f[i].Kind == field.Undef || y.f[i].Kind == field.Undef {
-				return &errInduction{"an accumulator is undefined after some trips (a fully masked tile?)"}
-			}
-			if !x.f[i].Same(y.f[i]) {
-				return &errInduction{"two trips do not leave an accumulator as one trip over both tiles does"}
-			}
+		t = sum
+	}
+	return t, partial
+}
+
+// sameTensor compares what two trips leave with what one trip leaves. An output may be undefined, after
+// both; a state may not, since what is made of it later need not be.
+func sameTensor(x, y *tensor[field.Value], what string, output bool) error {
+	if !equalInts(x.shape, y.shape) {
+		return &errInduction{"the extent of " + what + " depends on the tile"}
+	}
+	for i := range x.f {
+		if output && x.f[i].Kind == field.Undef && y.f[i].Kind == field.Undef {
+			continue
 		}
-		for i := range x.i {
-			if x.i[i] != y.i[i] {
-				return &errInduction{"two trips do not leave an accumulator as one trip over both tiles does"}
-			}
+		if x.f[i].Kind == field.Undef || y.f[i].Kind == field.Undef {
+			return &errInduction{what + " is undefined after some trips (a fully masked tile?)"}
+		}
+		if !x.f[i].Same(y.f[i]) {
+			return &errInduction{what + " is not the same after two trips as after one trip over both tiles"}
+		}
+	}
+	for i := range x.i {
+		if x.i[i] != y.i[i] {
+			return &errInduction{what + " is not the same after two trips as after one trip over both tiles"}
 		}
 	}
 	return nil

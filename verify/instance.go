@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/morgana-ml/morgana/ugraph"
 )
@@ -47,7 +48,8 @@ type sizing struct {
 	masked, maskedDim, maskedAxis int           // the mask of columns: its input (−1: none), the dimension and axis that it masks
 	maskedLoop                    bool          // a loop cuts that axis
 
-	unweighed map[int]bool // slots of grid counts whose blocks cannot have weights of their own
+	unweighed map[int]bool      // slots of grid counts whose blocks cannot have weights of their own
+	freeGrids map[cutOwner]bool // whether the cut is free, for each grid dimension
 }
 
 type cutVars struct{ parts, tile int } // slots, -1 where absent
@@ -115,8 +117,12 @@ func (s *sizing) add(g *ugraph.Graph) {
 	s.start[g] = st
 	s.order = append(s.order, g)
 	if g.Level == ugraph.BlockLevel {
-		for _, d := range g.Grid {
+		if s.freeGrids == nil {
+			s.freeGrids = map[cutOwner]bool{}
+		}
+		for gi, d := range g.Grid {
 			s.grids[g] = append(s.grids[g], s.cut(d))
+			s.freeGrids[cutOwner{g, gi}] = freeGrid(g, gi)
 		}
 		if g.Loop != nil {
 			s.loops[g] = s.cut(*g.Loop)
@@ -362,8 +368,14 @@ func (s *sizing) node(g *ugraph.Graph, n *ugraph.Node) {
 		}
 	case ugraph.OpRope:
 		s.same(g, n.Args[0], g, r)
-		s.rels = append(s.rels, relation{kind: product, whole: at(r, rank(r)-1), parts: []int{s.fresh(ugraph.D(2)), s.fresh(ugraph.Dim{})}})
-		s.pin(s.rels[len(s.rels)-1].parts[0], "rope rotates pairs")
+		half, _ := g.Values[r].Shape[rank(r)-1].Div(2)
+		pair := s.fresh(ugraph.D(2))
+		s.pin(pair, "rope rotates pairs")
+		parts := []int{pair, s.fresh(half)}
+		if n.Attrs.Word("style", "half") == "interleaved" {
+			slices.Reverse(parts)
+		}
+		s.rels = append(s.rels, relation{kind: product, whole: at(r, rank(r)-1), parts: parts})
 		pos := n.Args[1]
 		for ax, d := range g.Values[pos].Shape {
 			if j := rank(r) - 1 - rank(pos) + ax; d == g.Values[r].Shape[j] {

@@ -47,6 +47,9 @@ func (e *engine[V]) kernel(g *ugraph.Graph, inputs []*tensor[V]) ([]*tensor[V], 
 		}
 		e.alg.store(t.dt, t)
 		outs[i] = t
+		if g.Outputs[i].Store.Loop >= 0 && e.trips != nil {
+			e.trips[g] = append(e.trips[g], t)
+		}
 	}
 	return outs, nil
 }

@@ -18,6 +18,7 @@ type plan struct {
 	single map[int]bool // variables of grid counts that may be 1: blocks that do not meet
 	free   map[int]bool // variables of axes that may have one position
 	weigh  bool         // blocks that combine get weights instead of their real number
+	loose  bool         // nothing is proved: cuts need not stand to each other as in reality
 }
 
 // maxCombined bounds the number of blocks that an instance combines: up to it the real number is used.
@@ -66,7 +67,8 @@ func (s *sizing) solve(p plan) (*instance, error) {
 	needOf := func(r int) int { return max(2, p.need[r]) }
 	isParts := map[int]bool{}
 	symbolic, crowd := false, false
-	set := func(cs cutVars, loop bool) {
+	set := func(cs cutVars, o cutOwner) {
+		loop := o.grid < 0
 		r := s.find(cs.parts)
 		isParts[r] = true
 		if size[r] != 0 {
@@ -87,9 +89,9 @@ func (s *sizing) solve(p plan) (*instance, error) {
 				want = max(want, p.need[s.find(w)])
 			}
 			in.blocks[r] = nil
-		case s.reduced[cs.parts] && ok && n <= maxCombined:
+		case (s.reduced[cs.parts] || s.boundGrid(o)) && ok && n <= maxCombined:
 			want = n
-		case s.reduced[cs.parts]:
+		case s.reduced[cs.parts] || s.boundGrid(o):
 			crowd = true
 		case p.single[r]:
 			want = 1
@@ -100,15 +102,15 @@ func (s *sizing) solve(p plan) (*instance, error) {
 		size[r] = want
 	}
 	for _, g := range s.order {
-		for _, c := range s.grids[g] {
-			set(c, false)
+		for i, c := range s.grids[g] {
+			set(c, cutOwner{g, i})
 		}
 		if c, ok := s.loops[g]; ok {
-			set(c, true)
+			set(c, cutOwner{g, -1})
 		}
 	}
 	if crowd {
-		return nil, &errUndecided{"too many blocks combine to evaluate all of them"}
+		return nil, &errUndecided{"the results depend on the number of blocks, and there are too many to evaluate all of them"}
 	}
 	s.weighBlocks(in, &p)
 	if symbolic {
@@ -170,6 +172,11 @@ func (s *sizing) solve(p plan) (*instance, error) {
 		}
 		if acc != w {
 			return nil, fmt.Errorf("no small sizes meet all reshapes and cuts")
+		}
+	}
+	if !p.real && p.single == nil && !p.loose {
+		if err := s.faithful(size, p.trips == 0); err != nil {
+			return nil, err
 		}
 	}
 	in.label(p, pinned, isParts)
