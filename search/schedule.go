@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"runtime/debug"
 	"sort"
 	"strings"
 
@@ -144,10 +145,20 @@ func emit(p *partition.Plan, pick []int) (g *ugraph.Graph, err error) {
 	return p.Emit(pick)
 }
 
-// recovered turns a panic of a pass into an error.
+// InternalError is a panic of a pass: a bug. It costs a candidate where that can be done without, else Optimize
+// returns it.
+type InternalError struct {
+	Reason any
+	Stack  []byte // where it happened
+}
+
+// Error says what the panic said.
+func (e *InternalError) Error() string { return fmt.Sprintf("internal error: %v", e.Reason) }
+
+// recovered turns a panic of a pass into an *InternalError.
 func recovered(err *error) {
 	if x := recover(); x != nil {
-		*err = fmt.Errorf("internal error: %v", x)
+		*err = &InternalError{x, debug.Stack()}
 	}
 }
 

@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 )
@@ -55,6 +58,13 @@ func failureOf(recovered any) failure {
 		return f
 	}
 	return failure{recovered, debug.Stack()}
+}
+
+// print says that this is a bug, where, and what to report; the result is the exit code.
+func (f failure) print(stderr io.Writer, args []string) int {
+	fmt.Fprintf(stderr, "morgana: internal failure: %v\n%s\nThis is a bug. Please report it with the command (%s) and the lines above.\n",
+		f.reason, f.stack, strings.Join(args, " "))
+	return exitInternal
 }
 
 // files lets one change of files happen at a time, and none after close: an interrupted command ends

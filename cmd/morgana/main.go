@@ -7,13 +7,13 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"sync/atomic"
 	"syscall"
 
 	"github.com/alecthomas/kong"
 
 	"github.com/morgana-ml/morgana/runtime/cpu"
+	"github.com/morgana-ml/morgana/search"
 )
 
 // The exit codes.
@@ -46,6 +46,7 @@ func no(format string, args ...any) error { return &exitError{exitNo, fmt.Errorf
 // app is what every command gets: where it writes, and its interruption.
 type app struct {
 	ctx    context.Context
+	args   []string
 	stdout io.Writer
 	stderr io.Writer
 	quiet  bool
@@ -85,10 +86,7 @@ func Main(args []string, stdout, stderr io.Writer) (code int) {
 	defer stop()
 	defer func() {
 		if r := recover(); r != nil {
-			f := failureOf(r)
-			fmt.Fprintf(stderr, "morgana: internal failure: %v\n%s\nThis is a bug. Please report it with the command (%s) and the lines above.\n",
-				f.reason, f.stack, strings.Join(args, " "))
-			code = exitInternal
+			code = failureOf(r).print(stderr, args)
 		}
 	}()
 	if os.Getenv("MORGANA_THREADS") == "" { // set to nothing is not set; kong would read it as a number
@@ -114,7 +112,7 @@ func Main(args []string, stdout, stderr io.Writer) (code int) {
 		return exitBad
 	}
 	out := &output{w: stdout, hold: asJSON(kctx)}
-	a := &app{ctx: ctx, stdout: out, stderr: stderr, quiet: c.Quiet}
+	a := &app{ctx: ctx, args: args, stdout: out, stderr: stderr, quiet: c.Quiet}
 	code, done := await(ctx, a.answers.Load, func() int { return a.ended(kctx.Run(a)) })
 	if !done {
 		a.files.close()
@@ -134,9 +132,12 @@ func (a *app) closeDevice(d *cpu.Device) {
 // ended prints why a command ended, and gives its exit code.
 func (a *app) ended(err error) int {
 	stderr := a.stderr
-	switch e := (*exitError)(nil); {
+	e, bug := (*exitError)(nil), (*search.InternalError)(nil)
+	switch {
 	case err == nil:
 		return exitOK
+	case errors.As(err, &bug):
+		return failure{bug.Reason, bug.Stack}.print(stderr, a.args)
 	case errors.As(err, &e):
 		if e.err != nil {
 			fmt.Fprintf(stderr, "morgana: %v\n", e.err)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,12 +17,42 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"morgana": main})
+	testscript.Main(m, map[string]func(){"morgana": main, "morgana-broken": broken})
+}
+
+// broken is the command with a bug: BROKEN_AT tells which write of stdout or stderr (as stdout:1) panics.
+func broken() {
+	stream, n, _ := strings.Cut(os.Getenv("BROKEN_AT"), ":")
+	at, err := strconv.Atoi(n)
+	if err != nil {
+		panic(err)
+	}
+	var stdout, stderr io.Writer = os.Stdout, os.Stderr
+	if stream == "stdout" {
+		stdout = &breaking{w: stdout, at: at}
+	} else {
+		stderr = &breaking{w: stderr, at: at}
+	}
+	os.Exit(Main(os.Args[1:], stdout, stderr))
+}
+
+// breaking panics at one write, counted from 1.
+type breaking struct {
+	w  io.Writer
+	at int
+}
+
+func (b *breaking) Write(p []byte) (int, error) {
+	if b.at--; b.at == 0 {
+		panic("injected")
+	}
+	return b.w.Write(p)
 }
 
 // The command from outside. Besides what testscript offers, a script may use
 //
 //	exits CODE ARGS…       runs morgana, which must end with exactly this code
+//	breaks ARGS…           runs morgana with a panic at $BROKEN_AT, which must end with 3 and ask for a report
 //	jsonline KEY…          stdout is one JSON object on one line with at least these keys
 //	program FILE N         writes a program of N statements
 //	damage FILE AT         changes the byte at an offset (negative: from the end)
@@ -38,7 +69,7 @@ func TestScripts(t *testing.T) {
 			return err
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"exits": exits, "jsonline": jsonLine, "program": writeProgram, "damage": damage, "truncate": truncate, "tmpfs": mountTmpfs,
+			"exits": exits, "breaks": breaks, "jsonline": jsonLine, "program": writeProgram, "damage": damage, "truncate": truncate, "tmpfs": mountTmpfs,
 		},
 		Condition: func(cond string) (bool, error) {
 			if cond == "tmpfs" {
@@ -66,6 +97,20 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if (code == want) == neg {
 		ts.Fatalf("morgana %s: exit code %d, want %d", strings.Join(args[1:], " "), code, want)
+	}
+}
+
+func breaks(ts *testscript.TestScript, neg bool, args []string) {
+	err := ts.Exec("morgana-broken", args...)
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != exitInternal {
+		ts.Fatalf("morgana %s: %v, want exit code %d", strings.Join(args, " "), err, exitInternal)
+	}
+	stderr := ts.ReadFile("stderr")
+	for _, want := range []string{"internal failure: injected", "script_test.go", "Please report it", strings.Join(args, " ")} {
+		if !strings.Contains(stderr, want) {
+			ts.Fatalf("stderr does not say %q:\n%s", want, stderr)
+		}
 	}
 }
 

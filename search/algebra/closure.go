@@ -2,7 +2,9 @@ package algebra
 
 import (
 	"context"
+	"fmt"
 	"math/bits"
+	"runtime/debug"
 	"slices"
 	"sync"
 
@@ -439,14 +441,25 @@ func (c *closure) settle(ctx context.Context) {
 	const worthSharing = 16
 	if w := c.opt.Workers; w > 1 && len(c.pend) >= worthSharing {
 		var wg sync.WaitGroup
+		panics := make(chan any, w) // passed on, where the caller can recover from them
 		for i := 0; i < w; i++ {
 			wg.Add(1)
 			go func() {
 				defer wg.Done()
+				defer func() {
+					if x := recover(); x != nil {
+						panics <- fmt.Sprintf("%v\n%s", x, debug.Stack())
+					}
+				}()
 				work(i, w)
 			}()
 		}
 		wg.Wait()
+		select {
+		case x := <-panics:
+			panic(x)
+		default:
+		}
 	} else {
 		work(0, 1)
 	}
