@@ -231,7 +231,7 @@ func TestWindow(t *testing.T) {
 			known[k] = v
 		}
 		for _, part := range [][]int{nodes[:cut], nodes[cut:]} {
-			w, m := d.Window(part)
+			w, m := expr.NewWindows(d).Of(part)
 			if len(m.Inputs) != len(w.Inputs) || len(m.Outputs) != len(w.Outputs) {
 				t.Fatalf("the map has %d inputs and %d outputs, the window %d and %d", len(m.Inputs), len(m.Outputs), len(w.Inputs), len(w.Outputs))
 			}

@@ -2,6 +2,7 @@ package expr
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/morgana-ml/morgana/ugraph"
 )
@@ -15,31 +16,58 @@ type WindowMap struct {
 // NodeName is the name of the tensor that holds a node's value between two windows.
 func NodeName(node int) string { return fmt.Sprintf("v%d", node) }
 
-// Window is the part of the DAG that computes the given nodes, as a DAG of its own over the same axes.
+// Windows cuts windows out of a DAG, each in time proportional to its nodes and those that read them.
+type Windows struct {
+	d       *DAG
+	readers [][]int // by node, ascending
+	outputs [][]int // by node
+}
+
+// NewWindows prepares the DAG, which must not change any more.
+func NewWindows(d *DAG) *Windows {
+	ws := &Windows{d: d, readers: make([][]int, len(d.Nodes)), outputs: make([][]int, len(d.Nodes))}
+	for i, n := range d.Nodes {
+		for _, a := range n.Args {
+			if !slices.Contains(ws.readers[a][max(0, len(ws.readers[a])-1):], i) {
+				ws.readers[a] = append(ws.readers[a], i)
+			}
+		}
+	}
+	for k, o := range d.Outputs {
+		ws.outputs[o.Node] = append(ws.outputs[o.Node], k)
+	}
+	return ws
+}
+
+// Of is the part of the DAG that computes the given nodes, as a DAG of its own over the same axes.
 // Its inputs are the values that the nodes take from outside, in the order of the DAG's nodes;
 // constants and iotas are repeated inside. Its outputs are the DAG's outputs among the nodes, then
 // (named by NodeName, axes ascending) the nodes that others use and that are no such output.
-func (d *DAG) Window(nodes []int) (*DAG, *WindowMap) {
-	in := make([]bool, len(d.Nodes))
+func (ws *Windows) Of(nodes []int) (*DAG, *WindowMap) {
+	d := ws.d
+	nodes = slices.Clone(nodes)
+	slices.Sort(nodes)
+	in := map[int]bool{}
 	for _, n := range nodes {
 		in[n] = true
 	}
 	w := &DAG{Name: d.Name, Symbols: d.Symbols, Axes: d.Axes}
 	m := &WindowMap{}
-	needed := make([]bool, len(d.Nodes))
-	usedOutside := make([]bool, len(d.Nodes))
-	for i, n := range d.Nodes {
-		for _, a := range n.Args {
-			if in[i] {
-				needed[a] = true
-			} else {
-				usedOutside[a] = true
+	var taken []int // what the nodes read and are not
+	inside := slices.Clone(nodes)
+	for _, i := range nodes {
+		for _, a := range d.Nodes[i].Args {
+			if !in[a] {
+				taken = append(taken, a)
 			}
 		}
 	}
-	at := make([]int, len(d.Nodes))
-	for i, n := range d.Nodes {
-		if in[i] || !needed[i] || n.isSource() {
+	slices.Sort(taken)
+	at := map[int]int{}
+	for _, i := range slices.Compact(taken) {
+		n := d.Nodes[i]
+		if n.isSource() {
+			inside = append(inside, i)
 			continue
 		}
 		input := Input{Name: NodeName(i), DType: n.DType, Axes: n.Axes.List()}
@@ -50,28 +78,37 @@ func (d *DAG) Window(nodes []int) (*DAG, *WindowMap) {
 		m.Inputs = append(m.Inputs, i)
 		at[i] = w.Add(Node{Op: ugraph.OpInvalid, Input: len(w.Inputs) - 1, DType: n.DType})
 	}
-	for i, n := range d.Nodes {
-		if n.Op == ugraph.OpInvalid || !in[i] && !(needed[i] && n.isSource()) {
+	slices.Sort(inside)
+	for _, i := range inside {
+		c := d.Nodes[i]
+		if c.Op == ugraph.OpInvalid {
 			continue
 		}
-		c := n
-		c.Args = make([]int, len(n.Args))
-		for j, a := range n.Args {
-			c.Args[j] = at[a]
+		args := make([]int, len(c.Args))
+		for j, a := range c.Args {
+			args[j] = at[a]
 		}
+		c.Args = args
 		at[i] = w.Add(c)
 	}
-	whole := make([]bool, len(d.Nodes)) // written by an output of the DAG as others need it
-	for _, o := range d.Outputs {
-		if n := d.Nodes[o.Node]; in[o.Node] {
-			m.Outputs = append(m.Outputs, o.Node)
-			whole[o.Node] = whole[o.Node] || o.DType == n.DType && Set(o.Axes...) == n.Axes
-			o.Node = at[o.Node]
-			w.Outputs = append(w.Outputs, o)
-		}
+	whole := map[int]bool{} // written by an output of the DAG as others need it
+	var outputs []int
+	for _, i := range nodes {
+		outputs = append(outputs, ws.outputs[i]...)
 	}
-	for i, n := range d.Nodes {
-		if in[i] && usedOutside[i] && !whole[i] && !n.isSource() {
+	slices.Sort(outputs)
+	for _, k := range slices.Compact(outputs) {
+		o := d.Outputs[k]
+		n := d.Nodes[o.Node]
+		m.Outputs = append(m.Outputs, o.Node)
+		whole[o.Node] = whole[o.Node] || o.DType == n.DType && Set(o.Axes...) == n.Axes
+		o.Node = at[o.Node]
+		w.Outputs = append(w.Outputs, o)
+	}
+	for _, i := range nodes {
+		n := d.Nodes[i]
+		outside := slices.ContainsFunc(ws.readers[i], func(u int) bool { return !in[u] })
+		if outside && !whole[i] && !n.isSource() {
 			w.Outputs = append(w.Outputs, Output{Name: NodeName(i), DType: n.DType, Node: at[i], Axes: n.Axes.List()})
 			m.Outputs = append(m.Outputs, i)
 		}

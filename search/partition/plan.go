@@ -34,7 +34,8 @@ type Plan struct {
 	US     float64 // sum of the groups' times, microseconds
 	Stats  Stats
 
-	opt Options // of the search, with ProgramBytes
+	opt    Options // of the search, with ProgramBytes
+	naming *naming
 }
 
 // Stats counts what the partitioning did.
@@ -67,21 +68,23 @@ func (p *Plan) Kernels() int {
 // one group at a time at its next choices. Emit takes such a list.
 func (p *Plan) Picks(k int) [][]int {
 	type pick struct {
-		choice []int
-		us     float64
+		group, choice int
+		us            float64 // beyond the best
 	}
-	all := []pick{{make([]int, len(p.Groups)), p.US}}
+	all := []pick{{}}
 	for g := range p.Groups {
 		for c := 1; c < len(p.Groups[g].Choices); c++ {
-			choice := make([]int, len(p.Groups))
-			choice[g] = c
-			all = append(all, pick{choice, p.US - p.Groups[g].US() + p.Groups[g].Choices[c].US})
+			all = append(all, pick{g, c, p.Groups[g].Choices[c].US - p.Groups[g].US()})
 		}
 	}
 	sort.SliceStable(all[1:], func(i, j int) bool { return all[1+i].us < all[1+j].us })
 	var out [][]int
 	for _, a := range all[:min(k, len(all))] {
-		out = append(out, a.choice)
+		choice := make([]int, len(p.Groups))
+		if len(choice) > 0 {
+			choice[a.group] = a.choice
+		}
+		out = append(out, choice)
 	}
 	return out
 }
@@ -250,7 +253,7 @@ func (p *Plan) Window(groups []int) (*expr.DAG, Options, error) {
 		nodes = append(nodes, p.Groups[g].Nodes...)
 	}
 	slices.Sort(nodes)
-	w, t := newNaming(p.DAG, p.opt.Prefix).window(nodes, p.opt.Inner)
+	w, t := p.naming.window(nodes, p.opt.Inner)
 	opt.Inner = nil
 	for i, in := range w.Inputs {
 		if t.in[i] {
@@ -268,7 +271,7 @@ func (p *Plan) Window(groups []int) (*expr.DAG, Options, error) {
 // Splice returns the plan with the given groups replaced by the plan of a program that computes the same
 // tensors: one made by Best from a rewriting of Window(groups), with a Prefix of its own.
 func (p *Plan) Splice(groups []int, sub *Plan) (*Plan, error) {
-	q := &Plan{DAG: p.DAG, Stats: p.Stats, opt: p.opt}
+	q := &Plan{DAG: p.DAG, Stats: p.Stats, opt: p.opt, naming: p.naming}
 	q.Stats.add(sub.Stats)
 	var pending []Group
 	for i := range p.Groups {

@@ -130,7 +130,7 @@ func Whole(ctx context.Context, d *expr.DAG, row *target.Row, opt Options) (*Pla
 func (s *search) plan() *Plan {
 	opt := s.opt
 	opt.ProgramBytes = s.bytes
-	return &Plan{DAG: s.d, opt: opt}
+	return &Plan{DAG: s.d, opt: opt, naming: s.naming}
 }
 
 // Best returns the plan of least predicted time. Errors: *ErrNoPlan, that of a cancelled context, and a
