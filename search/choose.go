@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -195,7 +196,8 @@ func equalTo(ctx context.Context, program, candidate *ugraph.Graph, opt verify.O
 const nearRatio = 1.03
 
 // choose picks the best of the verified candidates and the program itself, by measurement where there
-// is one, else by the cost model.
+// is one, else by the cost model. Of those that measure as near equals it is the one with the fewest kernels
+// and bytes.
 func (s *state) choose(ctx context.Context, cs []*Choice) error {
 	if len(cs) == 0 {
 		return ctx.Err()
@@ -208,7 +210,9 @@ func (s *state) choose(ctx context.Context, cs []*Choice) error {
 		for i, c := range all {
 			gs[i] = c.Lowered
 		}
+		start := time.Now()
 		us, err := s.m.Measure(ctx, gs, s.envs[0])
+		s.r.MeasureSeconds += time.Since(start).Seconds()
 		if err != nil {
 			if ctx.Err() != nil {
 				return ctx.Err()
@@ -220,23 +224,40 @@ func (s *state) choose(ctx context.Context, cs []*Choice) error {
 		}
 		s.report("measure", 1, 1)
 	}
-	time := func(c *Choice) float64 {
-		if c.MeasuredUS > 0 {
-			return c.MeasuredUS
-		}
-		return c.PredictedUS
-	}
-	best := all[0]
+	s.r.Best = all[0]
 	for _, c := range all[1:] {
-		if time(c) < time(best) {
-			best = c
+		if c.us() < s.r.Best.us() {
+			s.r.Best = c
 		}
 	}
-	s.r.Best = best
+	least := s.r.Best.us()
+	if s.r.Best.MeasuredUS > 0 { // of near equals noise chose; what moves less is the better bet
+		for _, c := range all {
+			if c.us() <= nearRatio*least && c.lighter(s.r.Best) {
+				s.r.Best = c
+			}
+		}
+	}
 	for _, c := range all {
-		if c != best && time(c) <= nearRatio*time(best) {
+		if c != s.r.Best && c.us() <= nearRatio*least {
 			s.r.Near = append(s.r.Near, ugraph.Hash(c.Graph))
 		}
 	}
 	return ctx.Err()
+}
+
+// us is the time that a choice is judged by.
+func (c *Choice) us() float64 {
+	if c.MeasuredUS > 0 {
+		return c.MeasuredUS
+	}
+	return c.PredictedUS
+}
+
+// lighter tells whether a choice has fewer kernels than another, or as many and moves fewer bytes.
+func (c *Choice) lighter(than *Choice) bool {
+	if a, b := len(c.Cost.Kernels), len(than.Cost.Kernels); a != b {
+		return a < b
+	}
+	return c.Cost.Bytes < than.Cost.Bytes
 }

@@ -101,11 +101,13 @@ type Result struct {
 	Near       []string // hashes of candidates within the noise of the best
 	Rejections []Rejection
 	Stats      Stats
-	Stop       string // exhausted, budget, interrupted
-	Reason     string // why Best is the input program
-	Seconds    float64
+	Stop       string   // exhausted, budget, interrupted
+	Reason     string   // why Best is the input program
+	Seconds    float64  // all of it
 	FromStore  bool     // recalled, not searched
 	Kept       []string // operators that stay predefined kernels: the search cannot express them
+
+	MeasureSeconds float64 // of Seconds: timing the candidates
 }
 
 // tuning sizes: shares of the bound at which symbolic programs are priced when nothing is said.

@@ -42,6 +42,7 @@ type verifyJSON struct {
 type timingJSON struct {
 	Target     string  `json:"target"`
 	Seconds    float64 `json:"seconds"`
+	MeasureS   float64 `json:"measure_seconds,omitempty"` // of seconds
 	BestUS     float64 `json:"best_us,omitempty"`
 	BaselineUS float64 `json:"baseline_us,omitempty"`
 
@@ -62,7 +63,7 @@ func writeBundle(a *app, dir string, s subject, rs []*found, goPackage string) e
 		b.Targets = append(b.Targets, bundle.Target{Name: r.Row.Name, Graph: r.Best.Graph, Lowered: r.Best.Lowered, Executed: r.Best.Executed})
 		ss = append(ss, searchJSON{r.Row.Name, r.Stop, r.Stats, r.Best.Derivation, r.Best.PredictedUS, r.Baseline.PredictedUS, r.Rejections, r.Reason})
 		vs = append(vs, verifyJSON{r.Row.Name, ugraph.Hash(r.Best.Graph), r.Best.Equal, r.Best.Stable, r.Best.Executed})
-		ts = append(ts, timingJSON{r.Row.Name, r.Seconds, r.Best.MeasuredUS, r.Baseline.MeasuredUS, r.bestUS, r.baselineUS, r.Best.FloatError, r.Near})
+		ts = append(ts, timingJSON{r.Row.Name, r.Seconds, r.MeasureSeconds, r.Best.MeasuredUS, r.Baseline.MeasuredUS, r.bestUS, r.baselineUS, r.Best.FloatError, r.Near})
 	}
 	var err error
 	put := func(dst *json.RawMessage, key string, v any) {
