@@ -2,6 +2,7 @@ package verify
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"github.com/morgana-ml/morgana/models/programs/programtest"
@@ -37,11 +38,74 @@ var integerAttacks = []struct{ name, a, b string }{
 		C0, C1, C2 = split(C, parts=3, axis=1)
 		Y = A0 * (B1 * C2 - B2 * C1) - A1 * (B0 * C2 - B2 * C0) + A2 * (B0 * C1 - B1 * C0) }`,
 		`program p(X: f32[3, 4096], Z: f32[4096, 3]) -> (Y) { Y = sum(sum(X @ Z * 0, axis=0, keepdims=true), axis=1, keepdims=true) }`},
+	{"a mask from the end of other axes", "program p(X: f32[T, S]) -> (Y) where T <= 8192, S <= 8192 {" + positions("T", "S") + `Y = where(J <= I, X, 0) }`,
+		"program p(X: f32[T, S]) -> (Y) where T <= 8192, S <= 8192 {" + positions("T", "S") + `Y = where(J - max(J, axis=1, keepdims=true) <= I - max(I, axis=0, keepdims=true), X, 0) }`},
+	{"a mask from the end of axes of 300 and 500", "program p(X: f32[300, 500]) -> (Y) {" + positions("300", "500") + `Y = where(J <= I, X, 0) }`,
+		"program p(X: f32[300, 500]) -> (Y) {" + positions("300", "500") + `Y = where(J - max(J, axis=1, keepdims=true) <= I - max(I, axis=0, keepdims=true), X, 0) }`},
+	{"linear attention, its mask from the end", "program p(Q: f32[T, 16], K: f32[S, 16], V: f32[S, 16]) -> (Y) where T <= 4096, S <= 4096 {" + positions("T", "S") +
+		`Y = where(J - max(J, axis=1, keepdims=true) <= I - max(I, axis=0, keepdims=true), matmul(Q, K, transpose_b=true), 0) @ V }`,
+		"program p(Q: f32[T, 16], K: f32[S, 16], V: f32[S, 16]) -> (Y) where T <= 4096, S <= 4096 {" + positions("T", "S") +
+			`Y = where(J <= I, matmul(Q, K, transpose_b=true), 0) @ V }`},
+	{"causal attention of T queries and S keys, its mask from the start", `program p(Q: f32[1, 1, T, 16], K: f32[1, 1, S, 16], V: f32[1, 1, S, 16]) -> (Y) where T <= 8192, S <= 8192 { Y = attention(Q, K, V, scale=1, causal=true) }`,
+		"program p(Q: f32[1, 1, T, 16], K: f32[1, 1, S, 16], V: f32[1, 1, S, 16]) -> (Y) where T <= 8192, S <= 8192 {" + positions("T", "S") +
+			`Y = softmax(where(J <= I, matmul(Q, K, transpose_b=true), -inf)) @ V }`},
+	{"greatest positions compared", `program p(X: f32[8], Z: f32[8]) -> (Y) { Y = where(max(iota(n=4096)) < max(iota(n=5000)), X, Z) }`, `program p(X: f32[8], Z: f32[8]) -> (Y) { Y = Z + 0*X }`},
+	{"a product of literals", `program p(X: f32[8, S]) -> (Y) where S <= 8192 { Y = X + 0 }`,
+		"program p(X: f32[8, S]) -> (Y) where S <= 8192 {" + positions("8", "S") + `Y = where(J < const(value=1000, dtype=i32) * const(value=8, dtype=i32), X, 0) }`},
+	{"a shifted literal", `program p(X: f32[8, S]) -> (Y) where S <= 8192 { Y = X + 0 }`,
+		"program p(X: f32[8, S]) -> (Y) where S <= 8192 {" + positions("8", "S") + `Y = where(J < shift_left(const(value=1, dtype=i32), 12), X, 0) }`},
+	{"literals that add up", `program p(X: f32[8, S]) -> (Y) where S <= 8192 { Y = X + 0 }`,
+		"program p(X: f32[8, S]) -> (Y) where S <= 8192 {" + positions("8", "S") + `Y = where(J + 1000 < const(value=3000, dtype=i32) + 3000, X, 0) }`},
+	{"a position 1024 times", "program p(X: f32[S, S], Z: f32[S, S]) -> (Y) where S <= 8192 {" + positions("S", "S") + `Y = where(J <= 0, X, Z) }`,
+		"program p(X: f32[S, S], Z: f32[S, S]) -> (Y) where S <= 8192 {" + positions("S", "S") + doubled(10) + `Y = where(J10 <= I, X, Z) }`},
+	{"a position that wraps", `program p(X: f32[8, S]) -> (Y) where S <= 8192 { Y = X + 0 }`,
+		"program p(X: f32[8, S]) -> (Y) where S <= 8192 {" + positions("8", "S") + doubled(20) + `Y = where(J20 >= 0, X, 0) }`},
+	{"a position that saturates", `program p(X: f32[8, S]) -> (Y) where S <= 8192 { Y = X + 0 }`,
+		"program p(X: f32[8, S]) -> (Y) where S <= 8192 {" + positions("8", "S") + `Y = where(cast(cast(J, to=i8), to=i32) == J, X, 0) }`},
+	{"the sum of two positions", "program p(X: f32[S, S]) -> (Y) where S <= 8192 { Y = X + 0 }",
+		"program p(X: f32[S, S]) -> (Y) where S <= 8192 {" + positions("S", "S") + `Y = where(J + I < max(J, axis=1, keepdims=true) + max(I, axis=0, keepdims=true), X, 0) }`},
+	{"positions within tiles of 64", `program p(X: f32[8, 512]) -> (Y) { Y = X * 1 }`,
+		`ugraph p for p(X: f32[8, 512]) -> (Y) {
+		Y = kernel k(X) grid(c: 512 by 64) {
+			x = load(X, c=1)
+			store Y(c=1) = where(reshape(load(iota(n=64)), shape=[1, 64]) < 50, x, 0) } }`},
+	{"a band in a loop", "program p(X: f32[256, 256]) -> (Y) {" + positions("256", "256") + `Y = sum(where(J > I - 20, X, 0), axis=1, keepdims=true) }`,
+		`ugraph p for p(X: f32[256, 256]) -> (Y) {
+		Y = kernel k(X) loop(c: 256 by 64) {
+			i = reshape(load(iota(n=256)), shape=[256, 1])
+			j = reshape(load(iota(n=256), loop=0), shape=[1, 64])
+			store Y() = accum(sum(where(j > i - 19, load(X, loop=1), 0), axis=1, keepdims=true)) } }`},
 }
 
 // integerPairs are the same programs.
 var integerPairs = []struct{ name, a, b string }{
+	{"linear attention by parts", "program p(Q: f32[T, 16], K: f32[S, 16], V: f32[S, 16]) -> (Y) where T <= 4096, S <= 4096 {" + positions("T", "S") +
+		`Y = where(J <= I, matmul(Q, K, transpose_b=true), 0) @ V }`,
+		"program p(Q: f32[T, 16], K: f32[S, 16], V: f32[S, 16]) -> (Y) where T <= 4096, S <= 4096 {" + positions("T", "S") +
+			`Y = (cast(J < I + 1, to=f32) * matmul(Q, K, transpose_b=true)) @ V }`},
+	{"a window of 5", "program p(X: f32[S, S]) -> (Y) where S <= 4096 {" + positions("S", "S") + `Y = sum(where(and(J <= I, J > I - 5), X, 0), axis=1) }`,
+		"program p(X: f32[S, S]) -> (Y) where S <= 4096 {" + positions("S", "S") + `Y = sum(where(J <= I, X, 0), axis=1) - sum(where(J <= I - 5, X, 0), axis=1) }`},
+	{"all but the last five", "program p(X: f32[8, S]) -> (Y) where S <= 4096 {" + positions("8", "S") + `Y = where(J <= max(J, axis=1, keepdims=true) - 5, X, 0) }`,
+		"program p(X: f32[8, S]) -> (Y) where S <= 4096 {" + positions("8", "S") + `Y = where(max(J, axis=1, keepdims=true) - J > 4, X, 0) }`},
+	{"causal attention, aligned to the end", `program p(X: f32[T, S]) -> (Y) where T <= 8192, S <= 8192 {` + positions("T", "S") + `Y = where(J - max(J, axis=1, keepdims=true) <= I - max(I, axis=0, keepdims=true), X, 0) }`,
+		`program p(X: f32[T, S]) -> (Y) where T <= 8192, S <= 8192 {` + positions("T", "S") + `Y = where(I - max(I, axis=0, keepdims=true) + max(J, axis=1, keepdims=true) < J, 0, X) }`},
+	{"a product of literals in reach", "program p(X: f32[8, S]) -> (Y) where S <= 4096 {" + positions("8", "S") + `Y = where(J < const(value=5, dtype=i32) * const(value=8, dtype=i32), X, 0) }`,
+		"program p(X: f32[8, S]) -> (Y) where S <= 4096 {" + positions("8", "S") + `Y = where(J >= 40, 0, X) }`},
 	{"a matrix to the third", `program p(M: f32[S, S]) -> (Y) where S <= 4096 { Y = M @ M @ M }`, `program p(M: f32[S, S]) -> (Y) where S <= 4096 { Y = M @ (M @ M) }`},
+}
+
+// positions are the positions of rows and columns of a matrix, as text.
+func positions(rows, columns string) string {
+	return " I = reshape(iota(n=" + rows + "), shape=[" + rows + ", 1])\n J = reshape(iota(n=" + columns + "), shape=[1, " + columns + "])\n "
+}
+
+// doubled are the columns' positions, doubled n times, as text.
+func doubled(n int) string {
+	text := " J0 = J + 0\n "
+	for i := range n {
+		text += fmt.Sprintf("J%d = J%d + J%d\n ", i+1, i, i)
+	}
+	return text
 }
 
 func TestIntegerAttacks(t *testing.T) {

@@ -42,6 +42,8 @@ type sizing struct {
 	iota    map[int]bool   // slots whose positions are used as numbers
 	parts   map[int]int    // slot of a repetition count → the number
 	fixed   map[int]int    // slot → the least size it needs
+	reach   map[int]int    // axis → the least size for the masks of its positions
+	equal   [][2]int       // axes that masks need in one size
 	reduced map[int]bool   // slots of grid counts that need their real number
 
 	stacks                        map[int][]int // slot of a grid count → axes of extent 1 per block that are stacked along it
@@ -72,7 +74,7 @@ type relation struct {
 
 func newSizing() *sizing {
 	return &sizing{masked: -1, maskedDim: -1, start: map[*ugraph.Graph][]int{}, grids: map[*ugraph.Graph][]cutVars{}, loops: map[*ugraph.Graph]cutVars{},
-		pinned: map[int]string{}, stacks: map[int][]int{}, unweighed: map[int]bool{}, iota: map[int]bool{}, fixed: map[int]int{}, reduced: map[int]bool{}}
+		pinned: map[int]string{}, stacks: map[int][]int{}, unweighed: map[int]bool{}, iota: map[int]bool{}, fixed: map[int]int{}, reach: map[int]int{}, reduced: map[int]bool{}}
 }
 
 func (s *sizing) fresh(real ugraph.Dim) int {

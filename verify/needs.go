@@ -405,10 +405,11 @@ func (c *check) needs(s *sizing) (need map[int]int, over []int, single, free map
 			single[s.find(cv.parts)] = free
 		}
 	}
-	return need, over, single, free, c.placePositions(s, need, axisOf)
+	return need, over, single, free, c.placePositions(s, need, out, looped, reduced, axisOf)
 }
 
-// unproved reports an axis that needs more columns than the instance has, unless that has all of them.
+// unproved reports an axis that needs more columns than the instance has, unless that has all of them, and
+// masks that it does not prove.
 func (s *sizing) unproved(in *instance, over []int) error {
 	for _, a := range over {
 		if real, ok := s.number(a); ok && in.size[a] == real {
@@ -416,5 +417,5 @@ func (s *sizing) unproved(in *instance, over []int) error {
 		}
 		return &errUndecided{fmt.Sprintf("an axis of extent %s needs more columns than a small instance has: its reductions depend on each other at different columns of it", s.real[a])}
 	}
-	return nil
+	return s.placed(in)
 }

@@ -32,6 +32,12 @@ var orderOnPositions = map[ugraph.Op]bool{
 	ugraph.OpMaximum: true, ugraph.OpMinimum: true, ugraph.OpMax: true, ugraph.OpMin: true, ugraph.OpRelu: true, ugraph.OpAbs: true, ugraph.OpClamp: true, ugraph.OpAccum: true,
 }
 
+// maskOps are the operators that keep integers of positions affine with coefficients ±1.
+var maskOps = map[ugraph.Op]bool{
+	ugraph.OpAdd: true, ugraph.OpSub: true, ugraph.OpNeg: true, ugraph.OpMax: true, ugraph.OpMin: true,
+	ugraph.OpReshape: true, ugraph.OpBroadcast: true, ugraph.OpTranspose: true, ugraph.OpLoad: true, ugraph.OpMaximum: true, ugraph.OpMinimum: true,
+}
+
 // samplePositions checks that positions enter a graph in ways for which blocks around the numbers of
 // numbersOf show every kind of entry: integers that are sums and differences of positions of different
 // axes and literals, compared with each other; or numbers in analytic functions. Anything else may

@@ -51,14 +51,17 @@ func (s *sizing) solve(p plan) (*instance, error) {
 	for i := range s.parent {
 		r := s.find(i)
 		n, ok := s.realSize(i, p.env)
-		_, pin := s.pinned[i]
+		why, pin := s.pinned[i]
 		_, isNumber := s.number(i)
 		if ok && (p.real || pin || n == 1 && isNumber) {
 			if size[r] != 0 && size[r] != n {
 				return nil, fmt.Errorf("an axis would need the sizes %d and %d at once", size[r], n)
 			}
 			if !isNumber && !p.bind {
-				return nil, &errUndecided{fmt.Sprintf("an axis of extent %s would need one fixed size", s.real[i])}
+				if why == "" {
+					why = "no smaller instance exists"
+				}
+				return nil, &errUndecided{fmt.Sprintf("an axis of extent %s would need one fixed size: %s", s.real[i], why)}
 			}
 			size[r] = n
 			pinned[r] = true
