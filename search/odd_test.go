@@ -19,6 +19,7 @@ var odd = []struct {
 	{src: `program total(X: f32[7, 11]) -> (Z) { Z = sum(X * X) }`, kernels: 1},
 	{src: `program ones(X: f32[1, 1, 1]) -> (Z) { Z = softmax(X) + rms_norm(X) }`, kernels: 1},
 	{src: `program unit(X: f32[1, 13], W: f32[13, 1]) -> (Y) { Y = tanh(X @ W) }`, kernels: 1},
+	{src: `program pass(X: f32[9, 9]) -> (Y) { Y = X }`, keep: true},
 	{src: `program same(X: f32[3, 5]) -> (Y, Z) { Y = X  Z = X }`, keep: true},
 	{src: `program beside(X: f32[3, 5]) -> (Y, Z) { Y = X  Z = exp(X) + X }`, kernels: 1},
 	{src: `program turned(X: f32[3, 5]) -> (Y) { Y = transpose(X) }`, keep: true},

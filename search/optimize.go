@@ -172,6 +172,11 @@ func Optimize(ctx context.Context, program *ugraph.Graph, row target.Row, m Meas
 		return nil, err
 	}
 	r.Best = r.Baseline
+	if len(base.Kernels) == 0 {
+		r.Reason = "the program computes nothing: its outputs are inputs and numbers"
+		r.Seconds = time.Since(start).Seconds()
+		return r, nil
+	}
 	s.report("read", 1, 1)
 	err = s.search(work)
 	switch {
@@ -202,6 +207,8 @@ type state struct {
 	row   target.Row
 	envs  []ugraph.Env
 	plain bool // only the program as it is written, not its other forms
+
+	windowTerms int // that the algebra has used in windows
 }
 
 func (s *state) report(stage string, done, of int) {
@@ -282,7 +289,7 @@ func (s *state) candidates(ctx context.Context, primitive *ugraph.Graph) ([]cand
 	case err != nil:
 		return nil, err
 	}
-	x, err := s.explore(ctx, dag)
+	x, err := s.explore(ctx, dag, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -36,7 +36,7 @@ func TestFinalistsLoseNothing(t *testing.T) {
 			continue // cut into segments, each of which is such a program
 		}
 		s := &state{r: &Result{Program: p, Best: &Choice{}, Baseline: &Choice{}}, row: row, envs: Sizes(p, nil)}
-		x, err := s.explore(t.Context(), dag)
+		x, err := s.explore(t.Context(), dag, 0)
 		if err != nil {
 			t.Fatal(err)
 		}

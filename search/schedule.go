@@ -31,20 +31,23 @@ const (
 type explored struct {
 	variants []variant // as written first, then by number of operators
 	all      bool      // none was left out
+	terms    int       // algebra.Stats.Terms
 }
 
 // explore is the algebra stage: the forms of a program that are no less stable, the program first. One that
-// is too large for a closure is left as it is: its windows are explored once it is cut (windows.go).
-func (s *state) explore(ctx context.Context, dag *expr.DAG) (explored, error) {
+// is too large for a closure is left as it is: its windows are explored once it is cut (windows.go). The
+// algebra makes up to so many products of monomials; 0: its own limit.
+func (s *state) explore(ctx context.Context, dag *expr.DAG, terms int) (explored, error) {
 	out := explored{variants: []variant{{dag: dag, derivation: asWritten}}}
 	if s.plain || dag.Operators() > maxOperators {
 		return out, nil
 	}
 	s.report("algebra", 0, 1)
-	res, err := algebra.Explore(ctx, dag, algebra.Options{Workers: s.jobs()})
+	res, err := algebra.Explore(ctx, dag, algebra.Options{Workers: s.jobs(), MaxTerms: terms})
 	if err != nil {
 		return out, err
 	}
+	out.terms = res.Stats.Terms
 	st := &s.r.Stats
 	st.States += res.Stats.Values
 	st.Tested += res.Stats.Evals

@@ -331,7 +331,7 @@ func splice(b *ugraph.Builder, g *ugraph.Graph, in []ugraph.ValueID) []ugraph.Va
 func (s *state) searchSegments(ctx context.Context, sg *segmentation) ([]candidate, error) {
 	found := make([][]candidate, len(sg.segments))
 	for i := range sg.segments {
-		x, err := s.explore(ctx, sg.segments[i].dag)
+		x, err := s.explore(ctx, sg.segments[i].dag, 0)
 		if err != nil {
 			return nil, err
 		}

@@ -51,7 +51,7 @@ func planOf(t *testing.T, src string) (r *Result, with, without planned) {
 	}
 	r = &Result{Program: g, Best: &Choice{}, Baseline: &Choice{}}
 	s := &state{r: r, row: testRow(t), envs: Sizes(g, nil)}
-	x, err := s.explore(t.Context(), dag)
+	x, err := s.explore(t.Context(), dag, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

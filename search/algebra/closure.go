@@ -265,6 +265,8 @@ func (c *closure) run(ctx context.Context) {
 			c.st.Stop = StopValues
 		case c.st.Tests >= c.opt.MaxTests:
 			c.st.Stop = StopTests
+		case c.st.Terms >= c.opt.MaxTerms:
+			c.st.Stop = StopTerms
 		case c.elements >= c.opt.MaxElements:
 			c.st.Stop = StopElements
 		default:
@@ -347,6 +349,7 @@ func (c *closure) tryOne(e edge, arg int, axes expr.AxisSet, forms []polyID) {
 func (c *closure) tryPair(e edge, x, y int, axes expr.AxisSet, fx, fy []polyID) {
 	for _, f := range fx {
 		for _, g := range fy {
+			c.st.Terms += len(c.abs.polys[f]) * len(c.abs.polys[g])
 			if c.passes(c.abs.admitsPair(e, f, g)) {
 				e.args = []int{x, y}
 				c.admit(e, axes, c.abs.form(expr.Node{Op: e.op, Over: e.over, Attrs: e.attrs, Args: e.args}, []polyID{f, g}))

@@ -12,6 +12,7 @@ import (
 type Options struct {
 	MaxValues int // 5,000
 	MaxTests  int // 1,000,000
+	MaxTerms  int // 10,000,000: products of monomials in tests, which take the time where forms are large
 	MaxDAGs   int // 256: programs returned
 
 	// MaxElements are elements of values on the instances, of 16 bytes: 16,000,000. The forms and edges of so many
@@ -39,6 +40,7 @@ func (o Options) withDefaults() Options {
 	}
 	or(&o.MaxValues, 5000)
 	or(&o.MaxTests, 1_000_000)
+	or(&o.MaxTerms, 10_000_000)
 	or(&o.MaxDAGs, 256)
 	or(&o.MaxElements, 16_000_000)
 	or(&o.Extra, 2)
@@ -60,6 +62,7 @@ const (
 	StopFixpoint    = "fixpoint"
 	StopValues      = "limit of values"
 	StopTests       = "limit of tests"
+	StopTerms       = "limit of terms"
 	StopElements    = "limit of elements"
 	StopWide        = "too many axes"
 	StopInterrupted = "interrupted"
@@ -88,6 +91,7 @@ const maxWalk = 1 << 16
 type Stats struct {
 	Values int // distinct values
 	Tests  int // abstraction tests
+	Terms  int // products of monomials in them
 	Evals  int // evaluations in the field
 	Merged int // evaluations that met a value
 	DAGs   int // programs extracted, before the limit on their number

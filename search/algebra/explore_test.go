@@ -178,7 +178,7 @@ func inputs(t *testing.T, d *expr.DAG) [][]float64 {
 func TestFixpoint(t *testing.T) {
 	for _, info := range programs.List() {
 		r := explore(t, liftProgram(t, info.Name), Options{})
-		t.Logf("%s: %d values, %d tests, %d evaluations, %d programs", info.Name, r.Stats.Values, r.Stats.Tests, r.Stats.Evals, len(r.DAGs))
+		t.Logf("%s: %d values, %d tests with %d terms, %d evaluations, %d programs", info.Name, r.Stats.Values, r.Stats.Tests, r.Stats.Terms, r.Stats.Evals, len(r.DAGs))
 		if r.Stats.Stop != StopFixpoint {
 			t.Errorf("%s stopped by %s", info.Name, r.Stats.Stop)
 		}

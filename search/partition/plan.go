@@ -55,6 +55,15 @@ func (s *Stats) add(t Stats) {
 	s.Stats.Add(t.Stats)
 }
 
+// Time is the predicted time of some of the groups, in microseconds.
+func (p *Plan) Time(groups []int) float64 {
+	us := 0.0
+	for _, g := range groups {
+		us += p.Groups[g].US()
+	}
+	return us
+}
+
 // Kernels is the number of kernels of the plan's best choices.
 func (p *Plan) Kernels() int {
 	n := 0
