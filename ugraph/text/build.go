@@ -21,6 +21,8 @@ type builder struct {
 	later   map[string]int    // name -> line of its definition, for the statements of this graph
 	casts   map[string]*ident // output name -> ": dtype"
 	outputs map[string]bool
+	used    map[string]bool  // symbols that a dimension or attribute names; of the top builder
+	bounded []lexer.Position // where the symbols are bounded, in their order
 }
 
 // named is what a name stands for.
@@ -39,7 +41,7 @@ func (b *builder) top() *builder {
 }
 
 func newBuilder(r *reporter, g *ugraph.Graph, outer *builder, body []*stmt) *builder {
-	b := &builder{reporter: r, g: g, outer: outer, names: map[string]named{}, later: map[string]int{}, casts: map[string]*ident{}, outputs: map[string]bool{}}
+	b := &builder{reporter: r, g: g, outer: outer, names: map[string]named{}, later: map[string]int{}, casts: map[string]*ident{}, outputs: map[string]bool{}, used: map[string]bool{}}
 	if outer != nil {
 		b.unit = outer.unit
 	}
@@ -56,6 +58,7 @@ func newBuilder(r *reporter, g *ugraph.Graph, outer *builder, body []*stmt) *bui
 }
 
 func buildUnit(r *reporter, u *unit) *ugraph.Graph {
+	before := len(r.list)
 	g := &ugraph.Graph{Level: ugraph.KernelLevel, Name: u.Name.Text}
 	b := newBuilder(r, g, nil, u.Body)
 	b.unit = u
@@ -73,6 +76,9 @@ func buildUnit(r *reporter, u *unit) *ugraph.Graph {
 	b.declareOutputs(u.Outputs, true)
 	b.statements(u.Body)
 	b.defineOutputs(u.Outputs)
+	if len(r.list) == before { // else what would use it may be in error
+		b.unusedSymbols()
+	}
 	return g
 }
 
@@ -409,6 +415,7 @@ func (b *builder) factorAbs(f *factor) (ugraph.Dim, bool) {
 		b.errorf(f.Pos, "symbol %s has no bounds%s; add: where %s <= …", f.Word, nearest(f.Word, have), f.Word)
 		return ugraph.D(1), false
 	}
+	b.top().used[f.Word] = true
 	return ugraph.Sym(f.Word), true
 }
 

@@ -70,6 +70,20 @@ func (b *builder) symbols() {
 			s.lo, s.hi, s.mult = 1, 1, 1
 		}
 		b.g.Symbols = append(b.g.Symbols, ugraph.Symbol{Name: name, Lo: s.lo, Hi: s.hi, Multiple: s.mult})
+		b.bounded = append(b.bounded, s.pos)
+	}
+}
+
+// unusedSymbols reports what the where clause of a program bounds and no dimension has: most often a typing
+// error. The μGraphs for a program keep its symbols, whatever is left of their use.
+func (b *builder) unusedSymbols() {
+	if b.unit.Kind != "program" {
+		return
+	}
+	for i, s := range b.g.Symbols {
+		if !b.used[s.Name] {
+			b.errorf(b.bounded[i], "symbol %s is used nowhere; leave its bounds out, or name it in a dimension", s.Name)
+		}
 	}
 }
 

@@ -11,8 +11,9 @@ import (
 // Format returns the canonical form of a text: layout, spacing and signatures as Print writes them, with
 // the order, names, parentheses and comments of the source. It is idempotent, and does not change
 // what Parse gives. A comment inside a statement moves to the line above it. Only the syntax is
-// checked; the error is an ErrorList.
+// checked; the error is an ErrorList. A byte order mark is left out.
 func Format(filename string, src []byte) ([]byte, error) {
+	src = withoutMark(src)
 	r := newReporter(filename, src)
 	units := parseUnits(r, filename, src)
 	if err := r.err(); err != nil {

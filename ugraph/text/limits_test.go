@@ -23,12 +23,12 @@ func within(t *testing.T, limit time.Duration, f func()) {
 // TestDeep checks that nesting is refused with an error, whichever bracket it is made of.
 func TestDeep(t *testing.T) {
 	const n = 10_000
-	for _, open := range []string{"(", "exp(", "-(", "reshape(X, shape=[("} {
+	for open, want := range map[string]string{"(": "nested deeper", "exp(": "nested deeper", "-(": "nested deeper", "reshape(X, shape=[(": "not closed"} {
 		src := "program p(X: f32[2]) -> (Y) {\nY = " + strings.Repeat(open, n) + "X" + strings.Repeat(")", n) + "\n}"
 		within(t, 5*time.Second, func() {
 			_, err := Parse("deep.ug", []byte(src))
 			var list ErrorList
-			if !errors.As(err, &list) || !strings.Contains(list[0].Message, "nested deeper") {
+			if !errors.As(err, &list) || !strings.Contains(list[0].Message, want) {
 				t.Errorf("%s…: got %.200v", open, err)
 			}
 		})
@@ -42,6 +42,39 @@ func TestDeep(t *testing.T) {
 	}
 	if _, err := Parse("minus.ug", []byte("program p(X: f32[2]) -> (Y) { Y = "+strings.Repeat("-", n)+"X }")); err == nil {
 		t.Error("10,000 minus signs are accepted")
+	}
+}
+
+// A bracket that every line leaves open is reported for each line, and not as nesting.
+func TestOpenBrackets(t *testing.T) {
+	src := "program p(X: f32[2]) -> (Y) {\n" + strings.Repeat("    A = foo(X,\n", 10_000) + "}\n"
+	_, err := Parse("open.ug", []byte(src))
+	var list ErrorList
+	if !errors.As(err, &list) || len(list) != maxErrors {
+		t.Fatalf("got %.500v", err)
+	}
+	for i, e := range list {
+		if e.Line != i+2 || e.Column != 12 || e.Message != `"(" is not closed; expected ")"` {
+			t.Errorf("error %d: %v", i, e)
+		}
+	}
+}
+
+// A byte order mark before a text is passed over, at the start only.
+func TestByteOrderMark(t *testing.T) {
+	const src = "program p(X: f32[2]) -> (Y) {\n    Y = exp(X)\n}\n"
+	if gs, err := Parse("bom.ug", []byte("\ufeff"+src)); err != nil || len(gs) != 1 {
+		t.Errorf("%v", err)
+	}
+	if out, err := Format("bom.ug", []byte("\ufeff"+src)); err != nil || string(out) != src {
+		t.Errorf("%q, %v", out, err)
+	}
+	_, err := Parse("bom.ug", []byte(src[:10]+"\ufeff"+src[10:]))
+	if err == nil || !strings.Contains(err.Error(), "bom.ug:1:11: unexpected character") {
+		t.Errorf("got %v", err)
+	}
+	if _, err = Parse("bom.ug", []byte("\ufeffprogram p(X: f32[0]) -> (Y) {}")); err == nil || !strings.Contains(err.Error(), "bom.ug:1:18") {
+		t.Errorf("the columns count from the text: %v", err)
 	}
 }
 

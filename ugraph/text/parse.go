@@ -1,6 +1,7 @@
 package text
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -22,6 +23,7 @@ const maxSource = 64 << 20
 // Parse reads the programs and μGraphs of a text. The error, if any, is an ErrorList; the graphs
 // that have no error are returned beside it.
 func Parse(filename string, src []byte) ([]*ugraph.Graph, error) {
+	src = withoutMark(src)
 	r := newReporter(filename, src)
 	units := parseUnits(r, filename, src)
 	var gs []*ugraph.Graph
@@ -50,6 +52,9 @@ func Parse(filename string, src []byte) ([]*ugraph.Graph, error) {
 	}
 	return gs, r.err()
 }
+
+// withoutMark leaves out the byte order mark that some editors put before a text in UTF-8.
+func withoutMark(src []byte) []byte { return bytes.TrimPrefix(src, []byte("\ufeff")) }
 
 // rulePlace is where a broken rule is reported: at the kernel or thread graph that breaks it, if it has
 // a name.
@@ -286,6 +291,9 @@ func shallow(r *reporter, toks []lexer.Token) bool {
 		case "(", "[", "{":
 			depth++
 			if depth > maxDepth {
+				if reportOpen(r, toks) {
+					return false
+				}
 				r.errorf(t.Pos, "brackets nested deeper than %d; name a part of the expression", maxDepth)
 				return false
 			}
@@ -294,6 +302,38 @@ func shallow(r *reporter, toks []lexer.Token) bool {
 		}
 	}
 	return true
+}
+
+// reportOpen reports the brackets of a unit that nothing closes, and tells whether there are any. One that is
+// left open in every line looks like deep nesting.
+func reportOpen(r *reporter, toks []lexer.Token) bool {
+	closing := map[string]string{"(": ")", "[": "]", "{": "}"}
+	var open []lexer.Token
+	found := false
+	report := func(ts []lexer.Token) {
+		for _, t := range ts {
+			if found = true; !r.full() {
+				r.errorf(t.Pos, "%q is not closed; expected %q", t.Value, closing[t.Value])
+			}
+		}
+	}
+	for _, t := range toks {
+		switch t.Value {
+		case "(", "[", "{":
+			open = append(open, t)
+		case ")", "]", "}":
+			at := len(open) - 1
+			for at >= 0 && closing[open[at].Value] != t.Value {
+				at--
+			}
+			if at >= 0 {
+				report(open[at+1:])
+				open = open[:at]
+			}
+		}
+	}
+	report(open)
+	return found
 }
 
 // tokenSource gives tokens that were scanned already to participle.
