@@ -13,6 +13,7 @@ type distribution struct {
 	name   string
 	fill   func(r *rand.Rand, dt ugraph.DType, x []float64, cols int) // row-major, rows of cols elements
 	paired bool                                                       // weights are repeated along the axis that is contracted
+	flat   bool                                                       // rows may be constant: a result that should be exactly 0 is only asked to be finite
 }
 
 func each(f func(r *rand.Rand, dt ugraph.DType) float64) func(*rand.Rand, ugraph.DType, []float64, int) {
@@ -92,7 +93,20 @@ var distributions = []distribution{
 			x[i] = v * bound
 		}
 	}},
+	constantRows,
+	{name: "small integers", flat: true, fill: each(func(r *rand.Rand, _ ugraph.DType) float64 { return math.RoundToEven(2 * r.NormFloat64()) })},
 }
+
+// constantRows have all elements equal: every element is the maximum, a variance is 0. The first row is 0.
+var constantRows = distribution{name: "constant rows", flat: true, fill: func(r *rand.Rand, _ ugraph.DType, x []float64, cols int) {
+	levels := [...]float64{0, 1, -1, 30, -30, 0.5}
+	for i := range x {
+		x[i] = levels[i/cols%len(levels)]
+	}
+}}
+
+// longDistributions are those at which sums of the real length are judged; the first is `normal`.
+var longDistributions = []distribution{distributions[0], constantRows}
 
 func column(r *rand.Rand, x []float64, cols, at int, by float64) {
 	for i := range x {

@@ -78,6 +78,20 @@ func rowErrors(x, r *interp.Tensor[float64]) []float64 {
 	return out
 }
 
+// zeroRow tells whether row n should be exactly 0.
+func zeroRow(r *interp.Tensor[float64], n int) bool {
+	if r.Data == nil {
+		return false
+	}
+	cols := rowLength(r)
+	for _, v := range r.Data[n*cols : (n+1)*cols] {
+		if v != 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // underflow is the relative error of a row that gradual underflow alone makes: half the least
 // subnormal in every element.
 func underflow(r *interp.Tensor[float64]) []float64 {

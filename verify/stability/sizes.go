@@ -27,7 +27,21 @@ var goals = []goal{
 	{256, 16, 4},
 }
 
+// longGoals are those of the long instance: reduced axes keep their real extents, up to 2^17, and
+// everything else is as short as it can be.
+var longGoals = []goal{
+	{1 << 17, 4096, 4},
+	{1 << 17, 512, 4},
+	{1 << 17, 64, 2},
+	{1 << 16, 64, 2},
+	{1 << 15, 64, 2},
+	{1 << 14, 64, 2},
+	{1 << 13, 64, 2},
+	{1 << 12, 32, 2},
+}
+
 const (
+	longBudget = 24e6  // ns for a run of the long instance
 	runBudget  = 5e6   // ns for a run at small sizes
 	fullBudget = 150e6 // ns for a run at the program's own sizes
 	symbolSize = 512   // for a symbol that is no axis by itself
@@ -72,8 +86,8 @@ func fullLayout(g *ugraph.Graph) layout {
 	return layout{p}
 }
 
-// smallLayout chooses the extents of the small instance.
-func smallLayout(g *ugraph.Graph, axes *shrink.Axes, want goal) layout {
+// smallLayout chooses the extents of an instance with wantRows rows, as far as that can be.
+func smallLayout(g *ugraph.Graph, axes *shrink.Axes, want goal, wantRows int64) layout {
 	classes := axes.Classes()
 	env := symbolValues(g, want.folded)
 	sizes := make([]int64, len(classes))
@@ -99,7 +113,7 @@ func smallLayout(g *ugraph.Graph, axes *shrink.Axes, want goal) layout {
 			sizes[i] = min(full, want.last)
 		}
 	}
-	growRows(g, axes, classes, sizes, rows)
+	growRows(g, axes, classes, sizes, rows, wantRows)
 	p := axes.Plan(sizes)
 	p.Env = env
 	p.Tile = tileOf
@@ -123,9 +137,9 @@ func smallLayout(g *ugraph.Graph, axes *shrink.Axes, want goal) layout {
 	return layout{p}
 }
 
-// growRows makes the axes of rows longer until every output has enough of them: first those that the
+// growRows makes the axes of rows longer until every output has wantRows of them: first those that the
 // fewest inputs have, within their extents; then the longest beyond.
-func growRows(g *ugraph.Graph, axes *shrink.Axes, classes []shrink.Class, sizes []int64, rows []int) {
+func growRows(g *ugraph.Graph, axes *shrink.Axes, classes []shrink.Class, sizes []int64, rows []int, wantRows int64) {
 	uses := make([]int, len(classes))
 	for i, in := range g.Inputs {
 		for k := range g.Values[in.Value].Shape {

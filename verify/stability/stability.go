@@ -27,7 +27,7 @@ func Check(ctx context.Context, program, candidate *ugraph.Graph, opt Options) (
 func (x *instance) check(ctx context.Context, c *ugraph.Graph, m matching) (*verify.Stability, error) {
 	out := &verify.Stability{OK: true, Ratios: map[string]float64{}}
 	judged := make([]bool, len(x.graph.Outputs))
-	for d := range distributions {
+	for d := range x.dists {
 		s, err := x.at(ctx, d)
 		if err != nil {
 			return nil, err
@@ -56,7 +56,7 @@ func (x *instance) check(ctx context.Context, c *ugraph.Graph, m matching) (*ver
 					return nil, fmt.Errorf("output %s is %s%v in the program and %s%v in the candidate", o.Name, dr.r[i].DType, dr.r[i].Shape, y.DType, y.Shape)
 				}
 				if at := notFinite(y, dr.p[i], dr.r[i]); at >= 0 {
-					return &verify.Stability{Ratios: out.Ratios, Reason: fmt.Sprintf("inputs %s: an element of %s (%s) is %g, the program's %g", distributions[d].name, o.Name, y.DType, y.Data[at], dr.p[i].Data[at])}, nil
+					return &verify.Stability{Ratios: out.Ratios, Reason: fmt.Sprintf("inputs %s: an element of %s (%s) is %g, the program's %g", x.dists[d].name, o.Name, y.DType, y.Data[at], dr.p[i].Data[at])}, nil
 				}
 				errs[i] = append(errs[i], rowErrors(y, dr.r[i]))
 			}
@@ -106,7 +106,7 @@ func (x *instance) judged(s *sample, d, output int, errs [][]float64) (verdict, 
 		}
 		v = judge(c, p, gather(func(d *draw) [][]float64 { return d.sens }), dt, x.chain)
 	}
-	v.distribution, v.output = distributions[d].name, x.graph.Outputs[output].Name
+	v.distribution, v.output = x.dists[d].name, x.graph.Outputs[output].Name
 	return v, nil
 }
 
