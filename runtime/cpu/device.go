@@ -158,6 +158,9 @@ func BindShapes(g *ugraph.Graph, inputs map[string]*tensor.Tensor, fixed ugraph.
 func BindDim(d ugraph.Dim, n int64, env ugraph.Env) error {
 	if want, err := d.Eval(env); err == nil {
 		if want != n {
+			if _, number := d.Const(); number {
+				return fmt.Errorf("%d is given where the size is %d", n, want)
+			}
 			return fmt.Errorf("%s is %d here, not %d", d, want, n)
 		}
 		return nil

@@ -185,7 +185,7 @@ var badSafetensors = []struct {
 	{"unknown type", safetensorsFile("{"+entryJSON("F7", "[1]", "[0,1]")+"}", make([]byte, 1)), "unknown element type"},
 	{"fractional extent", safetensorsFile("{"+entryJSON("U8", "[1.5]", "[0,1]")+"}", make([]byte, 1)), "cannot unmarshal"},
 	{"negative extent", safetensorsFile("{"+entryJSON("U8", "[-1]", "[0,1]")+"}", make([]byte, 1)), "negative"},
-	{"overflow", safetensorsFile("{"+entryJSON("U8", "[4294967296,4294967296]", "[0,0]")+"}", nil), "2⁶² bytes"},
+	{"overflow", safetensorsFile("{"+entryJSON("F32", "[4294967296,4294967296]", "[0,0]")+"}", nil), "F32[4294967296 4294967296] has 2⁶² bytes"},
 	{"offsets reversed", safetensorsFile("{"+entryJSON("U8", "[1]", "[2,1]")+"}", make([]byte, 2)), "no range"},
 	{"offset overflow", safetensorsFile("{"+entryJSON("U8", "[1]", "[9223372036854775806,9223372036854775807]")+"}", make([]byte, 1)), "cuts off"},
 	{"offsets and shape differ", safetensorsFile("{"+entryJSON("F32", "[2]", "[0,4]")+"}", make([]byte, 4)), "takes 8 bytes"},

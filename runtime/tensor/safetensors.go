@@ -178,8 +178,7 @@ func checkEntry(name string, raw rawEntry) (Entry, error) {
 	if size == 0 {
 		return Entry{}, fmt.Errorf("unknown element type %q", raw.DType)
 	}
-	// Elements counts 2⁶² bytes for the widest type, so that n·size cannot overflow.
-	n, err := Elements(ugraph.I64, raw.Shape)
+	n, err := elements(raw.DType, size, raw.Shape)
 	if err != nil {
 		return Entry{}, err
 	}

@@ -28,6 +28,11 @@ func Elements(dtype ugraph.DType, shape []int64) (int64, error) {
 	if size == 0 {
 		return 0, fmt.Errorf("tensor of the invalid element type %d", dtype)
 	}
+	return elements(dtype.String(), size, shape)
+}
+
+// elements is Elements for any type of so many bytes; name is what messages call it.
+func elements(name string, size int64, shape []int64) (int64, error) {
 	limit := int64(1)<<62/size - 1
 	n, zero := int64(1), false
 	for axis, extent := range shape {
@@ -38,7 +43,7 @@ func Elements(dtype ugraph.DType, shape []int64) (int64, error) {
 			zero = true
 			continue
 		case n > limit/extent:
-			return 0, fmt.Errorf("a tensor of %v%v has 2⁶² bytes or more", dtype, shape)
+			return 0, fmt.Errorf("a tensor of %s%v has 2⁶² bytes or more", name, shape)
 		}
 		n *= extent
 	}
