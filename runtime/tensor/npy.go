@@ -217,23 +217,33 @@ func WriteNpy(w io.Writer, t *Tensor) error {
 
 // ReadNpyFile reads the .npy file at path; errors name it.
 func ReadNpyFile(path string) (*Tensor, error) {
-	f, err := os.Open(path)
+	f, size, err := openFile(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if info.IsDir() {
-		return nil, fmt.Errorf("%s: is a directory, not a .npy file", path)
-	}
-	t, err := ReadNpy(f, info.Size())
+	t, err := ReadNpy(f, size)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return t, nil
+}
+
+// openFile opens a file of tensors and gives its size; a folder is an error.
+func openFile(path string) (*os.File, int64, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	info, err := f.Stat()
+	if err == nil && info.IsDir() {
+		err = fmt.Errorf("%s: is a directory, not a file of tensors", path)
+	}
+	if err != nil {
+		f.Close()
+		return nil, 0, err
+	}
+	return f, info.Size(), nil
 }
 
 // parseNpyHeader reads the one Python literal that a header is: a dictionary with the keys descr (a

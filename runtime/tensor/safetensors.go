@@ -296,16 +296,12 @@ func Load(spec string) (*Tensor, error) {
 	if !strings.HasSuffix(path, ".safetensors") {
 		return nil, fmt.Errorf("%s: expected FILE.npy or FILE.safetensors#TENSOR", spec)
 	}
-	f, err := os.Open(path)
+	f, size, err := openFile(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	s, err := ParseSafetensors(f, info.Size())
+	s, err := ParseSafetensors(f, size)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
