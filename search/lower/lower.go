@@ -56,22 +56,24 @@ func Run(g *ugraph.Graph) (*ugraph.Graph, *Plan, error) {
 	return Traced(g, func(Pass, *ugraph.Graph) {})
 }
 
-// Traced is Run, and calls after with the whole graph after each pass over a kernel. after may only read
-// the graph, and only until it returns.
+// Traced is Run, and calls after with the whole graph after each pass over all kernels that rewrites them. after may
+// only read the graph, and only until it returns.
 func Traced(g *ugraph.Graph, after func(p Pass, g *ugraph.Graph)) (*ugraph.Graph, *Plan, error) {
 	if err := ugraph.Validate(g); err != nil {
 		return nil, nil, fmt.Errorf("lower: %w", err)
 	}
 	out, plan := g.Clone(), &Plan{}
 	for i := range out.Nodes {
-		n := &out.Nodes[i]
-		if n.Op != ugraph.OpKernel {
-			continue
+		if out.Nodes[i].Op == ugraph.OpKernel {
+			plan.Kernels = append(plan.Kernels, KernelPlan{Node: ugraph.NodeID(i)})
 		}
-		k := KernelPlan{Node: ugraph.NodeID(i)}
-		for _, p := range Passes {
+	}
+	for _, p := range Passes {
+		for i := range plan.Kernels {
+			k := &plan.Kernels[i]
+			n := &out.Nodes[k.Node]
 			if p.Annotate != nil {
-				p.Annotate(n.Body, &k)
+				p.Annotate(n.Body, k)
 				continue
 			}
 			body, err := p.Rewrite(n.Body)
@@ -79,12 +81,14 @@ func Traced(g *ugraph.Graph, after func(p Pass, g *ugraph.Graph)) (*ugraph.Graph
 				return nil, nil, fmt.Errorf("lower: %s of kernel %s: %w", p.Name, n.Body.Name, err)
 			}
 			n.Body = body
-			if err := ugraph.Validate(out); err != nil {
-				return nil, nil, fmt.Errorf("lower: after %s: %w", p.Name, err)
-			}
-			after(p, out)
 		}
-		plan.Kernels = append(plan.Kernels, k)
+		if p.Annotate != nil || len(plan.Kernels) == 0 {
+			continue
+		}
+		if err := ugraph.Validate(out); err != nil {
+			return nil, nil, fmt.Errorf("lower: after %s: %w", p.Name, err)
+		}
+		after(p, out)
 	}
 	return out, plan, nil
 }
