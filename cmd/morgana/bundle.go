@@ -168,20 +168,31 @@ func plainForm(ctx context.Context, s subject) (*ugraph.Graph, error) {
 		return s.program, nil
 	case s.graph.IsProgram():
 		return s.graph, nil
-	case s.graph.For == "":
-		return nil, fmt.Errorf("--plain: μGraph %s names no program that it stands for", s.name)
 	}
-	// The program may lie in the same file or be embedded.
+	p, err := programFor(ctx, s)
+	if err != nil {
+		return nil, fmt.Errorf("--plain: %w", err)
+	}
+	return p, nil
+}
+
+// programFor is the program that a μGraph names: one of its file, the program.ug beside it (of the bundle that
+// it lies in), or an embedded one.
+func programFor(ctx context.Context, s subject) (*ugraph.Graph, error) {
+	if s.graph.For == "" {
+		return nil, fmt.Errorf("μGraph %s names no program that it stands for", s.name)
+	}
+	places := []string{s.graph.For}
 	if s.source != "" {
-		if ss, err := resolve(ctx, s.source+"#"+s.graph.For); err == nil && len(ss) == 1 && ss[0].graph.IsProgram() {
+		beside := filepath.Join(filepath.Dir(s.source), "program.ug")
+		places = []string{s.source + "#" + s.graph.For, beside + "#" + s.graph.For, s.graph.For}
+	}
+	for _, x := range places {
+		if ss, err := resolve(ctx, x); err == nil && len(ss) == 1 && ss[0].graph.IsProgram() {
 			return ss[0].graph, nil
 		}
 	}
-	ss, err := resolve(ctx, s.graph.For)
-	if err != nil || len(ss) != 1 || !ss[0].graph.IsProgram() {
-		return nil, fmt.Errorf("--plain: μGraph %s stands for program %s, which is neither beside it nor embedded", s.name, s.graph.For)
-	}
-	return ss[0].graph, nil
+	return nil, fmt.Errorf("μGraph %s stands for program %s, which is neither beside it nor embedded", s.name, s.graph.For)
 }
 
 // checkAgainst is the specification that --check compares with: the program where it is at hand, else

@@ -17,7 +17,7 @@ import (
 )
 
 type optimizeCmd struct {
-	X       string        `arg:"" help:"A .ug file (FILE#name picks one program) or embedded program."`
+	X       string        `arg:"" help:"A .ug file (FILE#name picks one program), embedded program, or bundle or μGraph whose program is searched anew."`
 	Target  []string      `default:"cpu" sep:"none" help:"cpu (this machine), cpu:avx2, cpu:generic …; repeatable."`
 	Out     string        `placeholder:"DIR" help:"Folder of the bundle (default NAME.morgana)."`
 	Budget  time.Duration `help:"Wall clock; the best verified so far is kept."`
@@ -98,7 +98,7 @@ func (c *optimizeCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	ss, err := resolve(a.ctx, c.X)
+	ss, err := resolvePrograms(a.ctx, c.X)
 	if err != nil {
 		return err
 	}
@@ -111,9 +111,6 @@ func (c *optimizeCmd) Run(a *app) error {
 		}
 	}
 	for _, s := range ss {
-		if !s.graph.IsProgram() {
-			return fmt.Errorf("%s is a μGraph; optimize takes a tensor program", s.name)
-		}
 		if err := checkDims(s.graph, dims); err != nil {
 			return err
 		}

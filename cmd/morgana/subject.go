@@ -11,9 +11,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/morgana-ml/morgana/codegen/bundle"
 	"github.com/morgana-ml/morgana/models/programs"
 	"github.com/morgana-ml/morgana/ugraph"
 	"github.com/morgana-ml/morgana/ugraph/text"
+	"github.com/morgana-ml/morgana/verify"
 )
 
 // subject is what an argument X names: a program or μGraph, and where it came from.
@@ -63,6 +65,49 @@ func resolve(ctx context.Context, x string) ([]subject, error) {
 		ss[0].name = x
 	}
 	return ss, nil
+}
+
+// resolvePrograms reads the programs that X names or stands for: those of a .ug file, a bundle's, and for a
+// μGraph the one that it is for, which it must be equal to.
+func resolvePrograms(ctx context.Context, x string) ([]subject, error) {
+	if info, err := os.Stat(x); err == nil && info.IsDir() {
+		b, err := bundle.Open(x)
+		if err != nil {
+			return nil, err
+		}
+		return []subject{{name: b.Program.Name, source: x, graph: b.Program}}, nil
+	}
+	ss, err := resolve(ctx, x)
+	if err != nil {
+		return nil, err
+	}
+	var out []subject
+	have := map[string]bool{}
+	for _, s := range ss {
+		if s.graph.IsProgram() {
+			out = append(out, s)
+			have[s.graph.Name] = true
+		}
+	}
+	for _, s := range ss {
+		if s.graph.IsProgram() || have[s.graph.For] {
+			continue
+		}
+		p, err := programFor(ctx, s)
+		if err != nil {
+			return nil, fmt.Errorf("%w; optimize searches from a program", err)
+		}
+		r, err := verify.Equal(ctx, p, s.graph, verify.Options{Seed: 1})
+		if err != nil {
+			return nil, fmt.Errorf("μGraph %s and program %s: %w", s.name, p.Name, err)
+		}
+		if !r.Equal {
+			return nil, fmt.Errorf("μGraph %s is not shown to be the program %s that it names: %s", s.name, p.Name, r.Reason)
+		}
+		have[p.Name] = true
+		out = append(out, subject{name: s.graph.For, source: s.source, graph: p})
+	}
+	return out, nil
 }
 
 func subjects(gs []*ugraph.Graph, source string) []subject {
