@@ -38,6 +38,16 @@ var integerAttacks = []struct{ name, a, b string }{
 		C0, C1, C2 = split(C, parts=3, axis=1)
 		Y = A0 * (B1 * C2 - B2 * C1) - A1 * (B0 * C2 - B2 * C0) + A2 * (B0 * C1 - B1 * C0) }`,
 		`program p(X: f32[3, 4096], Z: f32[4096, 3]) -> (Y) { Y = sum(sum(X @ Z * 0, axis=0, keepdims=true), axis=1, keepdims=true) }`},
+	{"a determinant of products in each of 64 tiles", `program p(X: f32[3, 256], Z: f32[256, 3]) -> (Y) { Y = sum(sum(X @ Z * 0, axis=0, keepdims=true), axis=1, keepdims=true) }`,
+		`ugraph p for p(X: f32[3, 256], Z: f32[256, 3]) -> (Y) {
+		Y = kernel k(X, Z) loop(c: 256 by 4) {
+			G = load(X, loop=1) @ load(Z, loop=0)
+			A, B, C = split(G, parts=3, axis=0)
+			A0, A1, A2 = split(A, parts=3, axis=1)
+			B0, B1, B2 = split(B, parts=3, axis=1)
+			C0, C1, C2 = split(C, parts=3, axis=1)
+			d = A0 * (B1 * C2 - B2 * C1) - A1 * (B0 * C2 - B2 * C0) + A2 * (B0 * C1 - B1 * C0)
+			store Y() = accum(d + 1) - 64 } }`},
 	{"a mask from the end of other axes", "program p(X: f32[T, S]) -> (Y) where T <= 8192, S <= 8192 {" + positions("T", "S") + `Y = where(J <= I, X, 0) }`,
 		"program p(X: f32[T, S]) -> (Y) where T <= 8192, S <= 8192 {" + positions("T", "S") + `Y = where(J - max(J, axis=1, keepdims=true) <= I - max(I, axis=0, keepdims=true), X, 0) }`},
 	{"a mask from the end of axes of 300 and 500", "program p(X: f32[300, 500]) -> (Y) {" + positions("300", "500") + `Y = where(J <= I, X, 0) }`,

@@ -70,6 +70,7 @@ func (s *sizing) solve(p plan) (*instance, error) {
 	needOf := func(r int) int { return max(2, p.need[r]) }
 	isParts := map[int]bool{}
 	symbolic, crowd := false, false
+	whole := map[int]bool{} // counts of parts of which all are evaluated
 	set := func(cs cutVars, o cutOwner) {
 		loop := o.grid < 0
 		r := s.find(cs.parts)
@@ -82,6 +83,7 @@ func (s *sizing) solve(p plan) (*instance, error) {
 		switch {
 		case loop && p.trips == 0 && ok:
 			want = n
+			whole[r] = true
 		case loop && p.trips == 0:
 			symbolic = true
 		case loop:
@@ -116,6 +118,9 @@ func (s *sizing) solve(p plan) (*instance, error) {
 		return nil, &errUndecided{"the results depend on the number of blocks, and there are too many to evaluate all of them"}
 	}
 	s.weighBlocks(in, &p)
+	if !p.real {
+		s.fillParts(whole, size, &p)
+	}
 	if symbolic {
 		return nil, &errUndecided{"the number of trips is not a number, and induction over the loop failed"}
 	}
@@ -194,6 +199,31 @@ func (s *sizing) leastOf(r int) int {
 		}
 	}
 	return n
+}
+
+// fillParts makes every part of an axis as long as its columns need: where all parts are evaluated no
+// induction moves the columns that theorem 4.2 retains to a few of them, and all may lie in one.
+func (s *sizing) fillParts(whole map[int]bool, size []int, p *plan) {
+	need := map[int]int{}
+	for k, v := range p.need {
+		need[k] = v
+	}
+	for _, rel := range s.rels {
+		parts := -1
+		switch {
+		case rel.stacked:
+		case rel.kind == tiled:
+			parts = s.find(rel.parts[1])
+		case rel.kind == product && len(rel.parts) == 2:
+			parts = s.find(rel.parts[0])
+		}
+		if parts < 0 || !whole[parts] {
+			continue
+		}
+		w := s.find(rel.whole)
+		need[w] = max(need[w], max(2, p.need[w])*size[parts])
+	}
+	p.need = need
 }
 
 func (s *sizing) isTile(r int) bool {
