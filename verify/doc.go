@@ -39,15 +39,22 @@
 // weighted instance of s columns, where they agree. The step that needs care, and holds: the
 // combination is chosen for the frozen values P, and it is the induction that shows that the weighted
 // graph reproduces just these; it is not assumed. A scalar reduction is needed because Φ must not
-// carry an index of its own axis; needs.go counts a reduction once per column of the other reduced
-// axes it carries, and says "not proved at all sizes" for an axis whose reductions carry it or that
-// needs more than 96 columns. Signatures that are spelled alike in both graphs count once: they are
+// carry an index of its own axis that something behind it mixes; needs.go counts a reduction once per column
+// of the other reduced axes it carries, and once per position of an axis from which a slice or gather picks. An
+// axis whose reductions meet at different columns of it, or that needs more than 96 columns, is undecided unless the
+// instance has its real size: the 8th power of a strictly causal matrix is 0 up to size 8. Signatures that are spelled alike in both graphs count once: they are
 // one coordinate of Φ.
 //
 // An index that a reduction's result carries counts as often as an output entry sees it. Along an axis
 // that nothing behind the reduction mixes (flow.go: no reduction, contraction or rearrangement of it, and no
 // operator that loses it) the entry sees its own indices only, so many as the output, or an accumulator that
 // induction compares, has on the axis. So Σ_k e_k·V[k,d] counts once for the keys k although V was normed over d.
+//
+// Polynomials (polynomial.go). Where both graphs are polynomials of degree D in the entries of their inputs and no
+// position chooses terms, any order of sums will do: a monomial touches at most D·r columns of an axis, r the indices
+// that one entry has on it. Its coefficient counts the assignments of all other summation indices, and is that
+// of the weighted instance which has these columns with weight 1 and one more with the rest of the extent. So
+// D·r + o + 1 columns prove all sizes; (M·M)·M is M·(M·M) by them.
 //
 // The weights of an axis here add up to its extent: Σ1 is one of the P_l, so for a number n the theorem
 // proves exactly the size n, and 1/n may be written as a literal; a symbolic extent is a random value of its own,
@@ -103,6 +110,26 @@
 // difference may sit at one value of 2^32. An integer that only becomes a number is a variable of range 2^20, and the
 // error of a test is at least D/2^20 for that.
 //
+// Masks (forms.go, positions.go). Every integer that depends on positions is followed through both graphs as a sum of
+// positions, greatest positions of axes and a literal, with the literals folded and the range checked at the
+// greatest sizes: an integer that may leave its type is no sum. A comparison is a mask if it compares one
+// position with a literal or with the greatest position of its axis, or the difference of two positions with a literal;
+// it does not change its truth where the difference exceeds its reach f. Axes whose positions are compared make a
+// group; f is the greatest reach in it. Take the columns that 4.2 retains on the axes of a group, at any positions
+// of any sizes, and the start or end of the axes as one more point where a mask counts from there. Order all
+// of them along one line and shorten every gap of more than g to g, g ≥ f+1. Each pair keeps its difference or both
+// differences, old and new, exceed f: all masks between retained columns keep their truth. So k points need
+// (k−1)·g + 1 positions. The other positions of the instance have weight 0, but their labels matter where a value is
+// −∞ for a label: with g = 2f+1 a position within a shortened gap is more than f away from one of its ends, and
+// has the labels of a column that the real axis has there; g = f+1 is for groups that nothing reduces. (Maxima that
+// see such columns in addition: model S has one variable per set, and sets that are equal with them
+// are equal without.) Masks that count from the start and from the end of one group's axes need these to have one extent,
+// in the instance too. Where a loop cuts an axis each of its two trips has room for that, and if f > 0 the rows
+// have f+1 positions more, so that a row may lie behind both trips; with f = 0 the last row is such a row. A group with
+// f > 0 and a loop over the axis of its own rows is undecided. Any other use of a position (a multiple, a
+// product, a sum of two, a comparison with data or with the extent of another axis, positions within a tile) is one as a
+// number: these axes keep their real size, and a symbolic one is undecided.
+//
 // Square roots are opaque first (equal arguments have equal roots: everything proved so is true), then
 // algebraic, with the sign test of 3.4.
 //
@@ -128,8 +155,8 @@
 //
 // # Where the theory ends here
 //
-// Masks are proved at the sizes of the instance, which reach beyond every integer constant of the
-// graphs; the record says so. Axes that a slice or top-k pins keep their real size, and a symbolic one is
+// Masks whose reach makes an instance of more than 4096 positions are undecided. An instance may be longer than the least
+// sizes of a symbol: that a row which is fully masked at such a size only is undefined there is not seen. Axes that a slice or top-k pins keep their real size, and a symbolic one is
 // refused. Order-dependent results (argmax, top-k, comparisons of data) use model H, whose tests grow as
 // n^n in the compared elements. A difference that is found where no weighted reading exists is shown on
 // an instance of repeated columns and is a reason to refuse, not a proof of inequality.
