@@ -14,7 +14,8 @@ type dual struct {
 	v              field.Value
 	nx, dx, nz, dz int32
 	nu, du         int32
-	d              int32 // derivative: an entry of the tape, 0 for the zero derivative
+	d              int32     // derivative: an entry of the tape, 0 for the zero derivative
+	q              *quotient // its exponential monomials, where they are asked for; nil: a constant
 }
 
 // analysis evaluates graphs over duals. It lists the arguments of all exponentials.
@@ -34,6 +35,7 @@ type analysis struct {
 	most  int            // more exponents than these make the bound void: the evaluation stops; 0: no limit
 
 	hashed map[uint64]bool // what was hashed: opaque values, arguments of maxima
+	sparse *sparse         // counts exponential monomials; nil: they are not asked for
 }
 
 func newAnalysis(s *field.Space, comp, block int, derivatives bool) *analysis {
@@ -48,6 +50,9 @@ func newAnalysis(s *field.Space, comp, block int, derivatives bool) *analysis {
 func (a *analysis) err() error {
 	if a.most > 0 && len(a.args) > a.most {
 		return &errUndecided{fmt.Sprintf("the error bound is void: more than %d exponentials in one instance", a.most)}
+	}
+	if a.sparse != nil && a.sparse.over {
+		return &errUndecided{"the weak bound is void: too many exponential monomials"}
 	}
 	return a.fieldAlgebra.err()
 }
@@ -107,6 +112,9 @@ func (a *analysis) variable(v field.Value, key uint64, kind int32) dual {
 	if a.block >= 0 && (kind == int32(a.block) || kind == leafMax) {
 		x.nu = 1
 	}
+	if a.sparse != nil {
+		x.q = a.sparse.variable(key)
+	}
 	if a.tape == nil {
 		return x
 	}
@@ -145,8 +153,10 @@ func inverse(x dual) dual {
 	return dual{nx: x.dx, dx: x.nx, nz: x.dz, dz: x.nz, nu: x.du, du: x.nu}
 }
 
-// isZero tells whether a value is an exact 0, of degree 0.
-func isZero(x dual) bool { return x.v.Kind == field.Ord && x.v.C == [field.MaxComponents]uint64{} }
+// isZero tells whether a value is an exact 0, of degree 0. A sum of exponentials that happens to vanish is not.
+func isZero(x dual) bool {
+	return x.q == nil && x.v.Kind == field.Ord && x.v.C == [field.MaxComponents]uint64{}
+}
 
 // epsilon is exp of a value in either form, with the bookkeeping of ε.
 func (a *analysis) epsilon(x dual) dual {
@@ -176,6 +186,9 @@ func (a *analysis) add(x, y dual) dual {
 	r := a.addDeg(x, y)
 	r.v = v
 	r.d = a.combine(a.one(), x.d, a.one(), y.d)
+	if s := a.sparse; s != nil {
+		r.q = s.add(s.of(&x), s.of(&y))
+	}
 	return r
 }
 
@@ -189,6 +202,9 @@ func (a *analysis) negate(x dual) dual {
 	if v.Kind == field.LogOf {
 		r := inverse(x)
 		r.v = v
+		if s := a.sparse; s != nil {
+			r.q = s.div(&quotient{num: []term{{}}}, s.of(&x), x.v)
+		}
 		return r
 	}
 	d := x.d
@@ -213,6 +229,9 @@ func (a *analysis) mul(x, y dual) dual {
 			if x.v.Kind != field.LogOf {
 				x = y
 			}
+			if a.sparse != nil {
+				a.sparse.over = true
+			}
 			return dual{v: v, nx: capped(64 * max(x.nx, x.dx)), dx: capped(64 * max(x.nx, x.dx)), nz: capped(64 * max(x.nz, x.dz)), dz: capped(64 * max(x.nz, x.dz)), nu: capped(64 * max(x.nu, x.du)), du: capped(64 * x.du)}
 		}
 		x, y = a.plain(x), a.plain(y)
@@ -220,6 +239,9 @@ func (a *analysis) mul(x, y dual) dual {
 	r := a.mulDeg(x, y)
 	r.v = v
 	r.d = a.combine(y.v.C[a.comp], x.d, x.v.C[a.comp], y.d)
+	if s := a.sparse; s != nil {
+		r.q = s.mul(s.of(&x), s.of(&y))
+	}
 	return r
 }
 
@@ -227,11 +249,29 @@ func (a *analysis) plain(x dual) dual {
 	if x.v.Kind != field.LogOf {
 		return x
 	}
+	a.hash(x)
 	return a.opaqueValue(a.s.Plain(x.v))
 }
 
+// hash lists what is hashed, for the error of coincidences under bound 3.1.
+func (a *analysis) hash(x dual) {
+	if s := a.sparse; s != nil && !x.v.IsTag() && !s.hashedSeen[a.s.Key(x.v)] {
+		s.hashedSeen[a.s.Key(x.v)] = true
+		s.hashed = append(s.hashed, x)
+	}
+}
+
+// ask lists a value of which an operator asked a condition that its sign does not meet.
+func (a *analysis) ask(before int, x dual) {
+	if a.sparse != nil && a.s.Obligations() > before {
+		a.sparse.asked = append(a.sparse.asked, x)
+	}
+}
+
 func (a *analysis) div(x, y dual) dual {
+	before := a.s.Obligations()
 	v := a.s.Div(x.v, y.v)
+	a.ask(before, y)
 	if v.IsTag() {
 		return dual{v: v}
 	}
@@ -245,6 +285,10 @@ func (a *analysis) div(x, y dual) dual {
 	if yc := y.v.C[a.comp]; yc != 0 && (x.d != 0 || y.d != 0) {
 		inv := p.Inv(yc)
 		r.d = a.combine(inv, x.d, p.Neg(p.Mul(v.C[a.comp], inv)), y.d)
+	}
+	if s := a.sparse; s != nil {
+		r.q = s.div(s.of(&x), s.of(&y), y.v)
+		s.degree = max(s.degree, y.nx+y.dx)
 	}
 	return r
 }
@@ -280,7 +324,24 @@ func (a *analysis) exp(x dual) dual {
 			a.args = append(a.args, x)
 		}
 	}
-	return dual{v: v, nz: 1, d: a.innerDerivative(x.v, v)}
+	return dual{v: v, nz: 1, d: a.innerDerivative(x.v, v), q: a.exponential(&x)}
+}
+
+// exponential is the exponential monomial of exp x; where the component of exponents lacks x, which
+// happens to values that the components above do not see as exponents either, a variable.
+func (a *analysis) exponential(x *dual) *quotient {
+	s := a.sparse
+	if s == nil {
+		return nil
+	}
+	if k := x.v.C[s.top]; x.v.Mask>>s.top&1 != 0 && !s.aboveSeen[k] {
+		s.aboveSeen[k] = true
+		s.above = append(s.above, *x)
+	}
+	if x.v.Mask>>a.comp&1 == 0 {
+		return s.variable(a.s.Key(x.v))
+	}
+	return s.exponential(x.v.C[a.comp])
 }
 
 // innerDerivative is the derivative of v = exp x in the component of exponents. The exponents x of the
@@ -322,10 +383,13 @@ func (a *analysis) innerDerivative(x, v field.Value) int32 {
 const innerDomain = 0x696e6e6572206578
 
 func (a *analysis) log(x dual) dual {
+	before := a.s.Obligations()
 	v := a.s.Log(x.v)
 	if v.IsTag() {
 		return dual{v: v}
 	}
+	a.ask(before, x)
+	a.hash(x)
 	x = a.plain(x)
 	x.v = v
 	a.hashed[a.s.Key(v)] = true
@@ -333,10 +397,13 @@ func (a *analysis) log(x dual) dual {
 }
 
 func (a *analysis) sqrt(x dual) dual {
+	before := a.s.Obligations()
 	v := a.s.Sqrt(x.v)
+	a.ask(before, x)
 	if v.IsTag() || isZero(x) {
 		return dual{v: v}
 	}
+	a.hash(x)
 	if a.s.Roots == field.OpaqueRoots {
 		return a.opaqueValue(v)
 	}
@@ -356,9 +423,13 @@ func (a *analysis) unary(op ugraph.Op, attrs ugraph.Attrs, x dual) dual {
 	return unaryFunction[dual](a, op, attrs, x)
 }
 
-func (a *analysis) opaque(name string, x dual) dual { return a.opaqueValue(a.s.Opaque(name, x.v)) }
+func (a *analysis) opaque(name string, x dual) dual {
+	a.hash(x)
+	return a.opaqueValue(a.s.Opaque(name, x.v))
+}
 
 func (a *analysis) opaqueOdd(name string, x dual) dual {
+	a.hash(x)
 	return a.opaqueValue(a.s.OpaqueOdd(name, x.v))
 }
 
@@ -369,10 +440,12 @@ func (a *analysis) sinCos(x dual) (sin, cos dual) {
 	if s.IsTag() {
 		return dual{v: s}, dual{v: c}
 	}
+	a.hash(x)
 	// Both are quotients of degree 2 in t; as variables of their own they would be too free, so
 	// their derivatives are those of t, up to a factor that the directions absorb for the sine.
 	ds, dc := a.opaqueValue(s), a.opaqueValue(c)
 	ds.nx, ds.dx, dc.nx, dc.dx = 2, 2, 2, 2
+	ds.q, dc.q = nil, nil // t is not among the variables of which monomials are kept
 	return ds, dc
 }
 
@@ -382,6 +455,7 @@ func (a *analysis) max(xs []dual) dual {
 		vs[i] = x.v
 		if !x.v.IsTag() {
 			a.hashed[a.s.Key(x.v)] = true
+			a.hash(x)
 		}
 	}
 	v := a.s.Max(vs...)
@@ -437,6 +511,15 @@ func (a *analysis) dot(x []dual, sx int, y []dual, sy int, n int) dual {
 		}
 	}
 	r.v = v
+	if s := a.sparse; s != nil {
+		sum := &quotient{}
+		for i := range n {
+			if p, q := &x[i*sx], &y[i*sy]; !isZero(*p) && !isZero(*q) {
+				sum = s.add(sum, s.mul(s.of(p), s.of(q)))
+			}
+		}
+		r.q = sum
+	}
 	if !any {
 		return r
 	}
@@ -454,7 +537,7 @@ func (a *analysis) narrow(to ugraph.DType, x dual) dual {
 	if to != ugraph.F8E4M3 {
 		return x
 	}
-	return a.opaqueValue(a.s.Opaque("cast to "+to.String(), x.v))
+	return a.opaque("cast to "+to.String(), x)
 }
 
 func (a *analysis) store(ugraph.DType, *tensor[dual]) {}

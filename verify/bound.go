@@ -29,9 +29,12 @@ type bound struct {
 // maxTests bounds the tests of a verification.
 const maxTests = 4096
 
+// wanted is −log2 of the error that one reading may have: up to eight may be tried.
+func (o Options) wanted() float64 { return -o.ErrorLog2 + 3 }
+
 // tests is the number of tests that the allowed error needs.
 func (b *bound) tests(opt Options) (int, error) {
-	want := -opt.ErrorLog2 + 3 // up to eight readings may be tried
+	want := opt.wanted()
 	if b.log2 > -0.25 {
 		return 0, void(&errUndecided{fmt.Sprintf("the error bound is void (2^%.1f for one test)", b.log2)})
 	}

@@ -14,12 +14,16 @@ type reading struct {
 	model   field.Model
 	roots   field.Roots
 	symbols bool // literals that are no short fractions are variables: proved for all their values
+	weak    bool // bound 3.1 instead of 3.2
 }
 
 func (r reading) String() string {
 	text := fmt.Sprintf("model %s, %s roots", r.model, r.roots)
 	if r.symbols {
 		text += ", literals as variables"
+	}
+	if r.weak {
+		text += ", bound 3.1"
 	}
 	return text
 }
@@ -29,6 +33,7 @@ func (r reading) String() string {
 var readings = []reading{
 	{model: field.S, roots: field.OpaqueRoots},
 	{model: field.S, roots: field.OpaqueRoots, symbols: true},
+	{model: field.S, roots: field.OpaqueRoots, weak: true},
 	{model: field.S, roots: field.AlgebraicRoots},
 	{model: field.H, roots: field.OpaqueRoots},
 }
@@ -40,9 +45,9 @@ func (c *check) decide() error {
 	var firstMiss *mismatch
 	var domain *errDomain
 	var reasons []string
-	longConstant := false
+	longConstant, bound := false, true // bound: 3.2 was not void
 	for _, r := range readings {
-		if firstMiss != nil && firstMiss.final || !c.worthTrying(r, firstMiss, longConstant) {
+		if firstMiss != nil && firstMiss.final || !c.worthTrying(r, firstMiss, longConstant, bound) {
 			continue
 		}
 		miss, err := c.try(r)
@@ -54,6 +59,8 @@ func (c *check) decide() error {
 			reasons = append(reasons, fmt.Sprintf("%s: %v", r, err))
 			longConstant = longConstant || errors.Is(err, errLongConstant)
 			errors.As(err, &domain)
+			var un *errVoid
+			bound = bound && !errors.As(err, &un)
 		case miss == nil:
 			c.res.Equal, c.res.Model = true, r.model.String()
 			return nil
@@ -113,8 +120,10 @@ func (c *check) refuse(miss *mismatch, domain *errDomain, reasons []string) {
 }
 
 // worthTrying tells whether a reading can differ from those already tried.
-func (c *check) worthTrying(r reading, miss *mismatch, longConstant bool) bool {
+func (c *check) worthTrying(r reading, miss *mismatch, longConstant, bound bool) bool {
 	switch {
+	case r.weak:
+		return miss == nil && !bound
 	case r.symbols:
 		return longConstant
 	case r.model == field.S && r.roots == field.OpaqueRoots:
@@ -278,7 +287,7 @@ func (c *check) tryWay(r reading, w way) (*mismatch, error) {
 			return nil, &errTooLarge{}
 		}
 	}
-	st := setting{model: r.model, roots: r.roots, weighted: w.weighted, induct: w.induct, lenient: w.lenient, symbols: r.symbols, comps: max(1, c.comps)}
+	st := setting{model: r.model, roots: r.roots, weighted: w.weighted, induct: w.induct, lenient: w.lenient, symbols: r.symbols, weak: r.weak, comps: max(1, c.comps)}
 	for c.comps == 0 && !w.lenient || r.roots == field.AlgebraicRoots || r.model != field.S {
 		// How deep exponentials nest, and what the model must order or take roots of.
 		a, _, err := c.runAnalysis(small, st, 0, -1, 0, false, nil)

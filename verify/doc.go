@@ -76,9 +76,19 @@
 // so z_0 = ω^(1/Δ') is one more independent uniform variable, and the constants add |c_0|·Δ' to the
 // norm of exponents. relations() does that, and confirms constants, too, at a second point, in
 // another chain of primes. Degrees are counted as they come, without cancellation, and are upper bounds.
-// Where 3.2 does not apply the pair is refused; the weak bound 3.1 is not computed. It would decide programs such as
-// Σ_ij exp(a_i·b_j), whose exponents have no rational relation but whose terms have coefficients with a monomial of
-// their own (k* = 1); it would need those monomials. With many terms that share their monomials it is void.
+//
+// The weak bound (3.1; weak.go, sparse.go). Where 3.2 does not apply, as in Σ_ij exp(a_i·b_j), whose exponents have no
+// rational relations, a reading follows that counts the terms of every difference that must vanish: outputs, and accumulators
+// under induction. Each value is N/ΠD with the supports of N and of the D's: pairs of an exponent, known by its residue,
+// and a monomial of variables before it. Supports are counted without cancellation, which is safe: P ≠ 0 has some monomial
+// μ before some exponential, and no more than k* exponentials have one in common. Factors D that are
+// equal in value and support are one. Monomials are hashed, and coincidences of hashes only add to k*; sin and cos, which
+// are no independent variables, are left out of monomials. Coincidences of residues would take terms away: k is the greatest at m random
+// points, and were there more than k classes of exponents two of some k+1 fixed ones would coincide at each of them, with
+// probability C(k+1,2)·ε' at one point; m makes that less than the allowed error, and so for the distinct D's.
+// Nested exponents: ε' is 3.1 one level lower, for the support that all combinations of the exponents have over their
+// common denominator. At most 512 tests; conditions of definedness with exponentials, integers that become exponents, and
+// algebraic roots are left to 3.2.
 //
 // Inner exponentials. In the component that holds the outer exponents an inner exponential is ω^(Σ c_k t_k +
 // c_0) with the t_k one level lower. By 3.2 for that level the ω^(t_k/Δ) are independent and uniform on half of the

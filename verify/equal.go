@@ -174,6 +174,7 @@ type check struct {
 	limit         int                       // of entries and terms of an evaluation of places; 0: maxDemand
 	demand        int                       // entries and terms that the last evaluation of places asked for
 	scale         map[[2]int32]field.Factor // factors between conditions of both graphs, as the first test found them
+	sparseTerms   int                       // exponential monomials that bound 3.1 has made
 	partialBlocks bool                      // not all blocks that write one place were compared
 }
 
@@ -249,6 +250,7 @@ type setting struct {
 	induct   bool
 	lenient  bool
 	symbols  bool // literals that are no short fractions are variables
+	weak     bool // the error of a test is bounded by 3.1
 	comps    int
 	places   [][]int // the real size: per output of the program, the entries to evaluate; nil: all of an instance
 }

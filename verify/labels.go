@@ -210,7 +210,9 @@ func (c *check) labelCells(s *sizing, in *instance, free map[int]bool, columns b
 // account takes the integer and boolean inputs into a bound.
 func (b *bound) account(l *labelCells) {
 	b.cells *= l.cells
-	if l.numbers > 0 {
+	if l.numbers > 0 && b.weak != nil {
+		b.log2 = 0 // exponents of integers of a short range coincide: the bound is void
+	} else if l.numbers > 0 {
 		// A polynomial of degree D in integers of a range R vanishes at a share of at most D/R.
 		b.log2 = math.Log2(math.Exp2(b.log2) + math.Exp2(math.Log2(float64(b.degree)+1)-l.numbers))
 	}

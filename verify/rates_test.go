@@ -44,22 +44,7 @@ func TestFalseAcceptRates(t *testing.T) {
 	}
 	for _, rc := range rateCases {
 		t.Run(rc.name, func(t *testing.T) {
-			p, g := programtest.Parse(t, program(rc.sig, rc.a)), programtest.Parse(t, program(rc.sig, rc.b))
-			m, err := match(p, g)
-			if err != nil {
-				t.Fatal(err)
-			}
-			c := &check{assignment: -1, sawDefined: map[int]bool{}, ctx: context.Background(), a: p, b: g, m: m, res: &Result{}}
-			c.key, c.env = c.streamKey(), c.realEnv()
-			s := c.analyse()
-			need, _, single, _, err := c.needs(s)
-			if err != nil {
-				t.Fatal(err)
-			}
-			in, err := s.solve(plan{trips: 2, blocks: 2, env: c.env, need: need, single: single, weigh: true})
-			if err != nil {
-				t.Fatal(err)
-			}
+			c, in := rateCheck(t, program(rc.sig, rc.a), program(rc.sig, rc.b))
 			st := setting{model: field.S, roots: field.OpaqueRoots, weighted: true, comps: 2}
 			// Every term of the bound is a multiple of 1/q.
 			scaled := math.Inf(1)
@@ -75,32 +60,7 @@ func TestFalseAcceptRates(t *testing.T) {
 				limit = min(limit, rc.hand)
 			}
 			for _, q := range []uint64{251, 1019, 4019} {
-				chain, err := field.NewChain(q, 2)
-				if err != nil {
-					t.Fatal(err)
-				}
-				accepted, rejected, redrawn := 0, 0, 0
-				for i := range draws {
-					sp := field.NewSpace(chain, 2, c.key.Derive(q, uint64(i)), st.model, st.roots)
-					ev, err := evaluateBoth[field.Value](c, fieldAlgebra{sp}, in, st, &fieldSource{s: sp})
-					var re *field.Redraw
-					if errors.As(err, &re) {
-						redrawn++
-						continue
-					}
-					if err != nil {
-						t.Fatal(err)
-					}
-					miss, err := c.compare(&evaluation{space: sp, outA: ev.outA, outB: ev.outB})
-					switch {
-					case err != nil:
-						redrawn++ // the only output entry is undefined in this draw
-					case miss == nil:
-						accepted++
-					default:
-						rejected++
-					}
-				}
+				accepted, rejected, redrawn := c.acceptance(t, in, st, q, draws)
 				n := float64(accepted + rejected)
 				rate := float64(accepted) / n * float64(q)
 				t.Logf("q = %d: accepted %d of %.0f (redrawn %d), rate·q = %.2f, bound·q = %.1f, by hand %.1f", q, accepted, n, redrawn, rate, scaled, rc.hand)
@@ -115,4 +75,57 @@ func TestFalseAcceptRates(t *testing.T) {
 			}
 		})
 	}
+}
+
+// rateCheck prepares a check and its smallest instance.
+func rateCheck(t *testing.T, a, b string) (*check, *instance) {
+	t.Helper()
+	p, g := programtest.Parse(t, a), programtest.Parse(t, b)
+	m, err := match(p, g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &check{assignment: -1, sawDefined: map[int]bool{}, ctx: context.Background(), a: p, b: g, m: m, res: &Result{}}
+	c.key, c.env = c.streamKey(), c.realEnv()
+	s := c.analyse()
+	need, _, single, _, err := c.needs(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := s.solve(plan{trips: 2, blocks: 2, env: c.env, need: need, single: single, weigh: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, in
+}
+
+// acceptance counts how single tests over the chain of the small prime q end.
+func (c *check) acceptance(t *testing.T, in *instance, st setting, q uint64, draws int) (accepted, rejected, redrawn int) {
+	t.Helper()
+	chain, err := field.NewChain(q, st.comps)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range draws {
+		sp := field.NewSpace(chain, st.comps, c.key.Derive(q, uint64(i)), st.model, st.roots)
+		ev, err := evaluateBoth[field.Value](c, fieldAlgebra{sp}, in, st, &fieldSource{s: sp})
+		var re *field.Redraw
+		if errors.As(err, &re) {
+			redrawn++
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		miss, err := c.compare(&evaluation{space: sp, outA: ev.outA, outB: ev.outB})
+		switch {
+		case err != nil:
+			redrawn++ // the only output entry is undefined in this draw
+		case miss == nil:
+			accepted++
+		default:
+			rejected++
+		}
+	}
+	return accepted, rejected, redrawn
 }

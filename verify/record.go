@@ -37,7 +37,7 @@ func (c *check) record(s *sizing, in *instance, w way, r reading, b *bound, ev *
 		c.note("some axes keep their real size: %s", strings.Join(pins, ", "))
 	}
 	if len(s.iota) > 0 {
-		c.note("positions are used: masks are proved at the sizes of the instance")
+		c.note("positions are used: masks have all outcomes on the instance that they have at any size")
 	}
 	if b.terms > 0 {
 		affine := "no input makes them affine"
@@ -49,6 +49,7 @@ func (c *check) record(s *sizing, in *instance, w way, r reading, b *bound, ev *
 		}
 		c.note("bound 3.2: %d exponents of rank %d, C = %.0f, %s", b.terms, b.rank, b.c, affine)
 	}
+	c.noteWeak(b)
 	c.note("error of one test 2^%.1f, model %s of the maximum, %s square roots", b.log2, r.model, rootsText(r.roots, b))
 	c.noteSymbols(r)
 	c.noteLiterals(b)
@@ -87,6 +88,7 @@ func (c *check) recordPlaces(sm *sample, whole bool, evaluated int, r reading, b
 	if c.partialBlocks {
 		c.note("where many blocks write the same place, %d of them were compared", maxUnmapped)
 	}
+	c.noteWeak(b)
 	c.note("error of one test 2^%.1f for an entry that is compared (the bound is that of the sampled entries), model S of the maximum, opaque square roots", b.log2)
 	if ev.undef > 0 {
 		c.note("%d of the compared entries are undefined in the program", ev.undef)
@@ -102,5 +104,12 @@ func (c *check) noteSymbols(r reading) {
 func (c *check) noteLiterals(b *bound) {
 	if n := b.literalBits / literalPrime; n > 0 {
 		c.note("the graphs' numbers have %d bits: they can vanish modulo at most %d of the %d chains of primes from which each test draws one", b.literalBits, n, field.PoolSize(1))
+	}
+}
+
+func (c *check) noteWeak(b *bound) {
+	if b.weak != nil {
+		t := b.weak.levels[0]
+		c.note("bound 3.1: k = %d, k* = %d, T = %d", t.k, t.private, c.res.Tests)
 	}
 }

@@ -40,7 +40,7 @@ func (c *check) tryPlaces(r reading) (*mismatch, error) {
 	// One entry first: where that is dear, sixteen blocks are too many.
 	c.limit = maxSample / 16
 	defer func() { c.limit = 0 }()
-	st := setting{model: r.model, roots: r.roots, symbols: r.symbols, comps: max(1, c.comps), places: make([][]int, len(sm.places))}
+	st := setting{model: r.model, roots: r.roots, symbols: r.symbols, weak: r.weak, comps: max(1, c.comps), places: make([][]int, len(sm.places))}
 	st.places[0] = sm.places[0][:1]
 	var ev *evaluation
 	for {
