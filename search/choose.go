@@ -98,9 +98,14 @@ func (s *state) verifyAll(ctx context.Context, cands []candidate) []*Choice {
 	return passed
 }
 
+// Verification is how the candidates of a search are verified.
+func (o Options) Verification() verify.Options {
+	return verify.Options{ErrorLog2: o.ErrorLog2, Seed: o.Seed, Candidates: o.Top + 8}
+}
+
 // verifyOne checks a candidate: equal to the program, no less stable, equal when lowered, executed.
 func (s *state) verifyOne(ctx context.Context, c candidate, judge func() (*stability.Judge, error), jobs int) verdict {
-	opt := verify.Options{ErrorLog2: s.opt.ErrorLog2, Seed: s.opt.Seed, Candidates: s.opt.Top + 8}
+	opt := s.opt.Verification()
 	out := &Choice{Graph: c.graph, Lowered: c.graph, PredictedUS: c.predictedUS, Derivation: c.derivation}
 	var err error
 	if s.lower != nil {

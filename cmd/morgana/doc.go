@@ -32,6 +32,12 @@
 // Why is a bundle verified here, and not in package runtime? The runtime imports neither verify nor search:
 // it takes a verifier, and this command gives it one.
 //
+// Why is an entry of the kernel store checked like a candidate, when this machine wrote it? The store is a
+// folder that anyone may copy or edit, and an earlier build may have had a bug. A search takes far longer than
+// the checks; what is taken from the entry without one (times, counts, the derivation) decides nothing. The
+// marks of verified bundles in the same folder are trusted: they are bound to the content of the bundle, and
+// whoever can write there can replace this command as well.
+//
 // Why are kernels timed one by one apart from the measurement? The callback after each kernel would be in
 // the times that decide.
 package main

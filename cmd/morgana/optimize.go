@@ -240,7 +240,7 @@ func (c *optimizeCmd) search(a *app, s subject, row target.Row, m *execute.CPU, 
 func (c *optimizeCmd) work(a *app, s subject, row target.Row, m *execute.CPU, opt search.Options) (*found, error) {
 	store, key := openStore(a, s.graph, row, opt)
 	if !c.Force {
-		if r := recall(a, store, key, s.graph, row, opt); r != nil {
+		if r := recall(a, store, key, s.graph, row, m, opt); r != nil {
 			return r, nil
 		}
 	}
@@ -331,7 +331,7 @@ func printResult(a *app, j optimizeJSON) {
 		fmt.Fprintf(a.stdout, "  verified equal: error at most 2^%.0f, %d tests; no less stable; run once against float64\n", j.Verification.ErrorLog2, j.Verification.Tests)
 	}
 	if j.FromStore {
-		fmt.Fprintln(a.stdout, "  from the kernel store, verified again")
+		fmt.Fprintln(a.stdout, "  from the kernel store; verified, judged and run again")
 	}
 	measuring := ""
 	if j.MeasureS > 0 {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,9 +14,14 @@ import (
 	"github.com/morgana-ml/morgana/ugraph"
 	"github.com/morgana-ml/morgana/ugraph/text"
 	"github.com/morgana-ml/morgana/verify"
+	"github.com/morgana-ml/morgana/verify/stability"
 )
 
-// stored is what the kernel store keeps of a search. What it says is checked again when it is read.
+// stored is what the kernel store keeps of a search. Whoever can write to the store's folder can write anything
+// into it, and an earlier build may have had a bug; so what decides whether a kernel may be run is found out
+// again when an entry is read: that both graphs are the program, that they are no less stable, and that the
+// lowered one runs and agrees with float64 on a small ragged instance. What is taken on trust describes and
+// decides nothing: times, counts, the derivation and the rejections.
 type stored struct {
 	Graph      string             `json:"graph"`
 	Lowered    string             `json:"lowered"`
@@ -23,12 +29,10 @@ type stored struct {
 	Baseline   float64            `json:"baseline_us"`
 	Measured   [2]float64         `json:"measured_us"` // best, baseline
 	KernelsUS  [2][]float64       `json:"kernels_us"`
-	FloatError float64            `json:"float_error"`
 	Derivation string             `json:"derivation"`
 	Near       []string           `json:"near,omitempty"`
 	Stats      search.Stats       `json:"stats"`
 	Rejections []search.Rejection `json:"rejections,omitempty"`
-	Stable     *verify.Stability  `json:"stable"`
 	Reason     string             `json:"reason,omitempty"`
 }
 
@@ -57,7 +61,7 @@ func interfaceKey(g *ugraph.Graph) string {
 }
 
 // recall returns what the store has for a key, verified again; nil where it has nothing of use.
-func recall(a *app, s *store.Store, key store.Key, program *ugraph.Graph, row target.Row, opt search.Options) *found {
+func recall(a *app, s *store.Store, key store.Key, program *ugraph.Graph, row target.Row, m search.Measurer, opt search.Options) *found {
 	if s == nil {
 		return nil
 	}
@@ -69,7 +73,7 @@ func recall(a *app, s *store.Store, key store.Key, program *ugraph.Graph, row ta
 		}
 		return nil
 	}
-	r, err := restore(a, data, program, row, opt)
+	r, err := restore(a.ctx, data, program, row, m, opt)
 	if a.ctx.Err() != nil {
 		return nil
 	}
@@ -80,7 +84,8 @@ func recall(a *app, s *store.Store, key store.Key, program *ugraph.Graph, row ta
 	return r
 }
 
-func restore(a *app, data []byte, program *ugraph.Graph, row target.Row, opt search.Options) (*found, error) {
+// restore makes a result of an entry, with every check that a candidate of a search has to pass.
+func restore(ctx context.Context, data []byte, program *ugraph.Graph, row target.Row, m search.Measurer, opt search.Options) (*found, error) {
 	var e stored
 	if err := json.Unmarshal(data, &e); err != nil {
 		return nil, err
@@ -100,23 +105,31 @@ func restore(a *app, data []byte, program *ugraph.Graph, row target.Row, opt sea
 		r.Best = r.Baseline
 		return f, nil
 	}
-	best := &search.Choice{PredictedUS: e.Predicted, MeasuredUS: e.Measured[0], Executed: true, FloatError: e.FloatError, Derivation: e.Derivation, Stable: e.Stable}
+	best := &search.Choice{PredictedUS: e.Predicted, MeasuredUS: e.Measured[0], Derivation: e.Derivation}
 	if best.Graph, err = parseOne(e.Graph); err != nil {
 		return nil, err
 	}
 	if best.Lowered, err = parseOne(e.Lowered); err != nil {
 		return nil, err
 	}
-	for _, g := range []*ugraph.Graph{best.Graph, best.Lowered} {
-		eq, err := verify.Equal(a.ctx, program, g, verify.Options{ErrorLog2: opt.ErrorLog2, Seed: opt.Seed})
-		if err != nil {
-			return nil, err
-		}
-		if !eq.Equal {
-			return nil, fmt.Errorf("not equal to the program: %s", eq.Reason)
-		}
-		best.Equal = eq
+	if best.Equal, err = equal(ctx, program, best.Graph, opt); err != nil {
+		return nil, err
 	}
+	if ugraph.Hash(best.Lowered) != ugraph.Hash(best.Graph) {
+		if _, err := equal(ctx, program, best.Lowered, opt); err != nil {
+			return nil, fmt.Errorf("lowered: %w", err)
+		}
+	}
+	if best.Stable, err = stability.Check(ctx, program, best.Graph, stability.Options{Seed: opt.Seed}); err != nil {
+		return nil, err
+	}
+	if !best.Stable.OK {
+		return nil, fmt.Errorf("less stable than the program: %s", best.Stable.Reason)
+	}
+	if best.FloatError, err = m.Execute(ctx, best.Lowered); err != nil {
+		return nil, fmt.Errorf("executed: %w", err)
+	}
+	best.Executed = true
 	if best.Cost, err = cost.Graph(best.Lowered, env, &row); err != nil {
 		return nil, err
 	}
@@ -125,6 +138,15 @@ func restore(a *app, data []byte, program *ugraph.Graph, row target.Row, opt sea
 	}
 	r.Best = best
 	return f, nil
+}
+
+// equal is the record that a graph is the program; an error where that is not shown.
+func equal(ctx context.Context, program, g *ugraph.Graph, opt search.Options) (*verify.Result, error) {
+	r, err := verify.Equal(ctx, program, g, opt.Verification())
+	if err == nil && !r.Equal {
+		err = fmt.Errorf("not equal to the program: %s", r.Reason)
+	}
+	return r, err
 }
 
 func parseOne(src string) (*ugraph.Graph, error) {
@@ -145,7 +167,7 @@ func remember(a *app, s *store.Store, key store.Key, f *found) {
 		return
 	}
 	e := stored{Predicted: r.Best.PredictedUS, Baseline: r.Baseline.PredictedUS, Measured: [2]float64{r.Best.MeasuredUS, r.Baseline.MeasuredUS}, KernelsUS: [2][]float64{f.bestUS, f.baselineUS},
-		FloatError: r.Best.FloatError, Derivation: r.Best.Derivation, Near: r.Near, Stats: r.Stats, Rejections: r.Rejections, Stable: r.Best.Stable, Reason: r.Reason}
+		Derivation: r.Best.Derivation, Near: r.Near, Stats: r.Stats, Rejections: r.Rejections, Reason: r.Reason}
 	if r.Best != r.Baseline {
 		e.Graph, e.Lowered = text.Print(r.Best.Graph), text.Print(r.Best.Lowered)
 	}
