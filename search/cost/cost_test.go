@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/cockroachdb/datadriven"
+	"github.com/morgana-ml/morgana/models/programs/programtest"
 	"github.com/morgana-ml/morgana/search/target"
 	"github.com/morgana-ml/morgana/ugraph"
 	"github.com/morgana-ml/morgana/ugraph/text"
@@ -129,5 +130,45 @@ func TestWaves(t *testing.T) {
 	}
 	if a, b := at(2), at(4); 2*a.ComputeUS != b.ComputeUS {
 		t.Errorf("2 blocks take %g µs, 4 take %g", a.ComputeUS, b.ComputeUS)
+	}
+}
+
+// A norm or softmax of a program costs what the block graph costs that it is run as.
+func TestRowOperatorIsItsBlockGraph(t *testing.T) {
+	row, err := target.ByName("cpu:avx2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	us := func(src string) float64 {
+		r, err := Graph(programtest.Parse(t, src), nil, &row)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.US
+	}
+	for _, c := range []struct{ program, kernel string }{
+		{`program p(X: f32[512, 1024]) -> (Y) { Y = softmax(X) }`, `ugraph g for p(X: f32[512, 1024]) -> (Y) {
+			Y = kernel k(X) grid(a: 512 by 32) {
+				x = load(X, a=0)
+				e = exp(x - max(x, axis=1, keepdims=true))
+				store Y(a=0) = e / sum(e, axis=1, keepdims=true)
+			}
+		}`},
+		{`program p(X: f32[64, 32768]) -> (Y) { Y = rms_norm(X) }`, `ugraph g for p(X: f32[64, 32768]) -> (Y) {
+			Y = kernel k(X) grid(a: 64 by 1) {
+				x = load(X, a=0)
+				store Y(a=0) = x / sqrt(mean(square(x), axis=1, keepdims=true))
+			}
+		}`},
+	} {
+		if p, k := us(c.program), us(c.kernel); math.Abs(p-k) > 1e-9*k {
+			t.Errorf("%s: %.3f µs, its block graph %.3f", c.program, p, k)
+		}
+	}
+	// Longer rows, and attention, are run operator by operator.
+	if one, each := us(`program p(X: f32[4, 200000]) -> (Y) { Y = softmax(X) }`), us(`program p(X: f32[4, 200000]) -> (Y) {
+		E = exp(X - max(X, axis=1, keepdims=true))
+		Y = E / sum(E, axis=1, keepdims=true) }`); math.Abs(one-each) > 1e-9*each {
+		t.Errorf("a softmax of long rows: %.3f µs, its operators %.3f", one, each)
 	}
 }

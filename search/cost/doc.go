@@ -24,6 +24,9 @@
 // Tensors stay in the last cache between kernels, and between runs, if all inputs and outputs take up
 // less than half of it.
 //
+// A composite operator of a program is priced as what the executor makes of it: a norm or softmax as a block graph
+// over whole rows (composite.go), any other as the operators of its definition, one kernel each.
+//
 // # Rationale
 //
 // Why is one struct of numbers between graphs and prices? The scheduler prices millions of tilings; it

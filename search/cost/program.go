@@ -6,7 +6,6 @@ import (
 
 	"github.com/morgana-ml/morgana/search/target"
 	"github.com/morgana-ml/morgana/ugraph"
-	"github.com/morgana-ml/morgana/ugraph/library"
 )
 
 // KernelCost is the cost of one kernel of a graph.
@@ -79,25 +78,40 @@ func Graph(g *ugraph.Graph, env ugraph.Env, row *target.Row) (*Report, error) {
 	}
 	for i := range g.Nodes {
 		n := &g.Nodes[i]
-		var k *Kernel
 		name := n.Op.String()
-		switch n.Op {
-		case ugraph.OpConst, ugraph.OpIota, ugraph.OpReshape:
-			continue
-		case ugraph.OpKernel:
+		if n.Op == ugraph.OpKernel {
 			name = n.Body.Name
-			k, err = c.block(n)
-		default:
-			k, err = c.operator(n)
 		}
-		if err != nil {
+		e, priced, err := c.node(n)
+		switch {
+		case err != nil:
 			return nil, fmt.Errorf("%s: %s: %w", g.Name, name, err)
+		case priced:
+			r.add(e)
+			r.Kernels = append(r.Kernels, KernelCost{Node: ugraph.NodeID(i), Name: name, Estimate: e})
 		}
-		e := k.Estimate(row)
-		r.add(e)
-		r.Kernels = append(r.Kernels, KernelCost{Node: ugraph.NodeID(i), Name: name, Estimate: e})
 	}
 	return r, nil
+}
+
+// node prices a node. Constants, iotas and reshapes are no kernels.
+func (c *context) node(n *ugraph.Node) (e Estimate, priced bool, err error) {
+	var k *Kernel
+	switch {
+	case n.Op == ugraph.OpConst || n.Op == ugraph.OpIota || n.Op == ugraph.OpReshape:
+		return e, false, nil
+	case n.Op == ugraph.OpKernel:
+		k, err = c.block(n)
+	case n.Op.Info().Class == ugraph.Composite:
+		e, err = c.composite(n)
+		return e, true, err
+	default:
+		k, err = c.operator(n)
+	}
+	if err != nil {
+		return e, false, err
+	}
+	return k.Estimate(c.row), true, nil
 }
 
 // context is what pricing a node needs to know of its graph.
@@ -154,39 +168,13 @@ func (c *context) operator(n *ugraph.Node) (*Kernel, error) {
 		b := p * float64(c.g.Values[r].DType.Size())
 		k.Stores = append(k.Stores, Store{Bytes: b, Again: 1, Cached: c.cached(r, b)})
 	}
-	if n.Op.Info().Class == ugraph.Composite {
-		if err := c.composite(k, n); err != nil {
-			return nil, err
-		}
-	} else {
-		w := c.tensorWork(c.g, n, func(v ugraph.ValueID) []int64 { return shapes[v] })
-		if w.Kind == Free && n.Op != ugraph.OpCast { // by itself an operator that moves data has to move it
-			w.Kind = Move
-		}
-		k.Works = append(k.Works, w)
+	w := c.tensorWork(c.g, n, func(v ugraph.ValueID) []int64 { return shapes[v] })
+	if w.Kind == Free && n.Op != ugraph.OpCast { // by itself an operator that moves data has to move it
+		w.Kind = Move
 	}
+	k.Works = append(k.Works, w)
 	k.cutInto(c.row)
 	return k, nil
-}
-
-// composite adds the work of a composite operator: that of its definition's primitives, on tiles.
-func (c *context) composite(k *Kernel, n *ugraph.Node) error {
-	def, err := library.Define(n.Op, n.Attrs, c.g.ArgTypes(n))
-	if err != nil {
-		return err
-	}
-	shapes := make([][]int64, len(def.Values))
-	for v := range def.Values {
-		if shapes[v], err = ugraph.EvalShape(def.Values[v].Shape, c.env); err != nil {
-			return err
-		}
-	}
-	for i := range def.Nodes {
-		if m := &def.Nodes[i]; KindOf(m.Op) != Free {
-			k.Works = append(k.Works, c.tensorWork(def, m, func(v ugraph.ValueID) []int64 { return shapes[v] }))
-		}
-	}
-	return nil
 }
 
 // tensorWork is an operator on whole tensors.
