@@ -6,13 +6,14 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/morgana-ml/morgana/ugraph"
 	"github.com/morgana-ml/morgana/ugraph/mirage"
 	"github.com/morgana-ml/morgana/ugraph/text"
 )
 
 type importCmd struct {
 	Mirage importMirageCmd `cmd:"" help:"Mirage's saved μGraphs (JSON)."`
-	Onnx   importOnnxCmd   `cmd:"" help:"ONNX models (later)."`
+	Onnx   importOnnxCmd   `cmd:"" help:"ONNX models (operator sets 13 to 23)."`
 }
 
 type importMirageCmd struct {
@@ -22,12 +23,8 @@ type importMirageCmd struct {
 }
 
 func (c *importMirageCmd) Run(a *app) error {
-	info, err := os.Stat(c.Out)
-	folder := c.Out != "" && err == nil && info.IsDir()
-	if c.Out != "" && !folder {
-		if err := checkPlace(c.Out); err != nil {
-			return fmt.Errorf("-o: %w", err)
-		}
+	if err := checkOut(c.Out); err != nil {
+		return err
 	}
 	f, err := os.Open(c.File)
 	if err != nil {
@@ -49,22 +46,45 @@ func (c *importMirageCmd) Run(a *app) error {
 	if c.Index >= 0 {
 		gs, first = gs[c.Index:c.Index+1], c.Index
 	}
-	if folder {
-		for i, g := range gs {
-			name := filepath.Join(c.Out, fmt.Sprintf("%s_%d.ug", base, first+i))
-			if err := a.writeFile(name, []byte(text.Print(g))); err != nil {
-				return err
-			}
-		}
-		a.say("%d μGraphs written to %s", len(gs), c.Out)
+	names := make([]string, len(gs))
+	for i := range gs {
+		names[i] = fmt.Sprintf("%s_%d", base, first+i)
+	}
+	return a.writeGraphs(c.Out, "μGraphs", gs, names)
+}
+
+// checkOut tells, before the work is done, whether -o names a folder or a file that can be written.
+func checkOut(out string) error {
+	if out == "" || isFolder(out) {
 		return nil
 	}
-	out := text.PrintAll(gs)
-	if c.Out != "" {
-		return a.writeFile(c.Out, []byte(out))
+	if err := checkPlace(out); err != nil {
+		return fmt.Errorf("-o: %w", err)
 	}
-	_, err = fmt.Fprint(a.stdout, out)
-	return err
+	return nil
+}
+
+func isFolder(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.IsDir()
+}
+
+// writeGraphs writes graphs to stdout, to one file, or each to a file of its name in a folder.
+func (a *app) writeGraphs(out, what string, gs []*ugraph.Graph, names []string) error {
+	switch {
+	case out == "":
+		_, err := fmt.Fprint(a.stdout, text.PrintAll(gs))
+		return err
+	case !isFolder(out):
+		return a.writeFile(out, []byte(text.PrintAll(gs)))
+	}
+	for i, g := range gs {
+		if err := a.writeFile(filepath.Join(out, names[i]+".ug"), []byte(text.Print(g))); err != nil {
+			return err
+		}
+	}
+	a.say("%d %s written to %s", len(gs), what, out)
+	return nil
 }
 
 // identifier makes a name of the .ug language from a file name.
@@ -79,12 +99,4 @@ func identifier(s string) string {
 		}
 	}
 	return string(out)
-}
-
-type importOnnxCmd struct {
-	File string `arg:"" optional:"" help:"An ONNX model."`
-}
-
-func (c *importOnnxCmd) Run(*app) error {
-	return fmt.Errorf("import onnx: this version reads .ug and Mirage's JSON only; ONNX comes later")
 }
