@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // system is what Write needs of the file system; tests put failures in.
@@ -22,7 +23,8 @@ var realSystem = system{
 }
 
 // Write makes dir the bundle b. The new folder is written beside dir and takes its place at the end, so
-// an interruption or a failure leaves what was there: the old bundle, or nothing. Write refuses to
+// an interruption or a failure leaves what was there: the old bundle, or nothing. What a killed process has
+// left of its own folder is removed. Write refuses to
 // replace anything but a bundle, and a bundle's folder to which somebody added files.
 func Write(dir string, b *Bundle) error { return realSystem.write(dir, b) }
 
@@ -48,7 +50,8 @@ func (s system) write(dir string, b *Bundle) (err error) {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err
 	}
-	tmp, err := os.MkdirTemp(filepath.Dir(dir), "."+filepath.Base(dir)+".new-*")
+	removeStale(dir, time.Now())
+	tmp, err := mkdirNew(filepath.Dir(dir), dir)
 	if err != nil {
 		return fmt.Errorf("bundle %s: %w", dir, err)
 	}
@@ -160,7 +163,7 @@ func CheckPlace(dir string) error {
 		}
 		parent = filepath.Dir(parent)
 	}
-	tmp, err := os.MkdirTemp(parent, "."+filepath.Base(dir)+".new-*")
+	tmp, err := mkdirNew(parent, dir)
 	if err != nil {
 		var in *fs.PathError
 		if errors.As(err, &in) {
