@@ -106,8 +106,8 @@ type Candidate struct {
 	// there such), and no sum of non-negative terms computed as a difference. Reason says what is amiss.
 	Stable bool
 	Reason string
-	// Derivation says what the candidate computes otherwise than the program, an operator per entry;
-	// empty for the program itself.
+	// Derivation says what the candidate computes otherwise than the program, an assignment per entry (see
+	// explain); empty for the program itself.
 	Derivation []string
 	Operators  int
 }

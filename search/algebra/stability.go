@@ -58,13 +58,14 @@ func (j *judge) candidate(g *expr.DAG) Candidate {
 	out := Candidate{DAG: g, Stable: true, Operators: g.Operators()}
 	vals := j.valuesOf(g)
 	signs := nonNegatives(g)
+	var otherwise []int
 	for i, n := range g.Nodes {
 		if len(n.Args) == 0 {
 			continue
 		}
 		text := describe(g, i)
 		if !j.texts[text] {
-			out.Derivation = append(out.Derivation, text)
+			otherwise = append(otherwise, i)
 		}
 		switch {
 		case !out.Stable:
@@ -74,6 +75,7 @@ func (j *judge) candidate(g *expr.DAG) Candidate {
 			out.Stable, out.Reason = false, fmt.Sprintf("%s is a sum of non-negative terms in the program, and here it is not", text)
 		}
 	}
+	out.Derivation = explain(g, otherwise)
 	return out
 }
 
