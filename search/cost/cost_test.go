@@ -172,3 +172,28 @@ func TestRowOperatorIsItsBlockGraph(t *testing.T) {
 		t.Errorf("a softmax of long rows: %.3f µs, its operators %.3f", one, each)
 	}
 }
+
+// How often the inputs are read: by loads of kernels, through reshapes, and by operators.
+func TestPasses(t *testing.T) {
+	row, err := target.ByName("cpu:avx2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ src, want string }{
+		{`ugraph g for p(X: f32[64, 32768], U: f32[3]) -> (Y) {
+			Y = kernel k(X) grid(a: 64 by 2) {
+				x = load(X, a=0)
+				e = exp(x - max(x, axis=1, keepdims=true))
+				store Y(a=0) = e / sum(e, axis=1, keepdims=true)
+			}
+		}`, "X once, U not at all: a block holds up to 262 KB of tiles, in L2; one more pass over X would take 322.6 µs"},
+		{`program p(X: f32[64, 32768]) -> (Y) {
+			Y = reshape(X, shape=[32768, 64]) * reshape(exp(X), shape=[32768, 64])
+		}`, "X twice: a block holds up to 131 KB of tiles, in L2; one more pass over X would take 322.6 µs"},
+	} {
+		got, err := Passes(programtest.Parse(t, c.src), nil, &row)
+		if err != nil || got != c.want {
+			t.Errorf("%v\n%s, want\n%s", err, got, c.want)
+		}
+	}
+}

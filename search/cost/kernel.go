@@ -74,6 +74,7 @@ type Work struct {
 	Packed         bool // B is a weight
 	TransB         bool // B lies as N×K
 	OpenRows       bool // for lower bounds: M may still be cut to its best
+	OpenColumns    bool // for lower bounds: N may still be cut, of which a ragged last tile counts in part
 }
 
 // Load is what the kernel reads of one tensor.
@@ -152,6 +153,7 @@ func (k *Kernel) workUS(w *Work, row *target.Row, tileBW float64) (us, flops flo
 		switch g := float64(row.ColumnGroup); {
 		case w.N <= 4: // dot products of rows
 			eff = min(eff, 0.25)
+		case w.OpenColumns:
 		default:
 			cols = math.Ceil(w.N/g) * g
 		}

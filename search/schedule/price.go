@@ -132,6 +132,9 @@ func (r *pricer) kernel(p *point) *cost.Kernel {
 			for _, a := range q.m {
 				w.OpenRows = w.OpenRows || p.open.Has(a) || p.loopOpen && a == f.Loop
 			}
+			for _, a := range q.n {
+				w.OpenColumns = w.OpenColumns || p.open.Has(a) || p.loopOpen && a == f.Loop
+			}
 		} else {
 			w.Elements = r.product(q.axes)
 			w.Rows = 1

@@ -20,6 +20,20 @@ func programs(t testing.TB) map[string]*expr.DAG {
 	return out
 }
 
+// ragged are programs with sizes that no tile divides.
+func ragged(t testing.TB) map[string]*expr.DAG {
+	out := map[string]*expr.DAG{}
+	for _, src := range []string{
+		`program ragged_max(X: f32[29, 1999], W: const f32[1999, 50]) -> (Z, V) { Z = X @ W  V = max(Z, axis=1) }`,
+		`program ragged_mlp(X: f32[13, 509], A: const f32[509, 131], B: f32[509, 131]) -> (Y) { Y = silu(X @ A) * (X @ B) }`,
+		`program ragged_attention(Q: f32[3, 13, 20], K: f32[3, 37, 20], V: f32[3, 37, 20]) -> (O) { O = softmax(matmul(Q, K, transpose_b=true)) @ V }`,
+	} {
+		g := programtest.Parse(t, src)
+		out[g.Name] = exprtest.Lift(t, g)
+	}
+	return out
+}
+
 func avx2(t testing.TB) *target.Row {
 	r, err := target.ByName("cpu:avx2")
 	if err != nil {

@@ -3,6 +3,7 @@ package schedule
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"reflect"
@@ -62,7 +63,8 @@ func TestAgreesWithEmitted(t *testing.T) {
 func TestBoundIsExact(t *testing.T) {
 	row := avx2(t)
 	ps := programs(t)
-	for _, name := range []string{"tiny", "gated_mlp", "rmsnorm_linear", "lora", "layer_norm", "softmax_wide", "ntrans"} {
+	maps.Copy(ps, ragged(t))
+	for _, name := range []string{"tiny", "gated_mlp", "rmsnorm_linear", "lora", "layer_norm", "softmax_wide", "ntrans", "ragged_max", "ragged_mlp"} {
 		d := ps[name]
 		forms := loop.Forms(d)
 		a, sa, err := Best(context.Background(), forms, Options{Row: row, Top: 3})
@@ -91,6 +93,7 @@ func TestBoundIsExact(t *testing.T) {
 func TestBoundIsAdmissible(t *testing.T) {
 	row := avx2(t)
 	ps := programs(t)
+	maps.Copy(ps, ragged(t))
 	rng := rand.New(rand.NewPCG(1, 2))
 	checked := 0
 	for _, name := range names(ps) {
