@@ -86,7 +86,7 @@ func resultTarget(r *found) (report.Target, error) {
 		Machine: machineOf(&r.Row), Executed: r.Best.Executed,
 		Stages: []report.Stage{{Name: "program", Note: "as written", Graph: r.Program}}}
 	if r.Best != r.Baseline {
-		t.Stages = append(t.Stages, report.Stage{Name: "μGraph", Note: "found by the search: " + orElse(r.Best.Derivation, "the program's own algebra"), Graph: r.Best.Graph})
+		t.Stages = append(t.Stages, report.Stage{Name: "μGraph", Note: foundBy(r.Best.Derivation), Graph: r.Best.Graph})
 		if ugraph.Hash(r.Best.Lowered) != ugraph.Hash(r.Best.Graph) {
 			note, err := loweringNote(r.Best.Graph)
 			if err != nil {
@@ -200,9 +200,10 @@ func sizesText(g *ugraph.Graph, env ugraph.Env) string {
 	return strings.Join(s, ", ")
 }
 
-func orElse(s, other string) string {
-	if s == "" {
-		return other
+// foundBy says in a line how a winner came about; the search's part of the page has its steps.
+func foundBy(derivation string) string {
+	if strings.Contains(derivation, " = ") {
+		return "found by the search, from another form of the program: what it computes otherwise stands below"
 	}
-	return s
+	return "found by the search: the program's own algebra, in loops and tiles"
 }

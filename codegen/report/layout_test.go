@@ -63,7 +63,7 @@ func TestOperandOrder(t *testing.T) {
 func TestLoopFrame(t *testing.T) {
 	for _, g := range graphs(t)[1:] {
 		block := g.Node(0).Body
-		d := draw(block)
+		d := draw(Picture{Graph: block})
 		if d.frame[0] > d.frame[1] {
 			t.Fatal("no frame")
 		}

@@ -37,25 +37,30 @@ type drawing struct {
 	frame  [2]int // first and last layer inside the loop; first > last: none
 }
 
-// picture draws a graph of any level as SVG, operands above their users. label says what it is, for
-// readers that do not see it.
-func picture(g *ugraph.Graph, label string) string {
-	if len(g.Nodes) > maxDrawn {
-		return fmt.Sprintf(`<p class="muted">%s operators are too many to draw; the text has them.</p>`, grouped(len(g.Nodes)))
+// picture draws a graph of any level as SVG, operands above their users. Its title says what it is to readers
+// that do not see it.
+func picture(p Picture) string {
+	if n := len(p.Graph.Nodes); n > maxDrawn {
+		return fmt.Sprintf(`<p class="muted">%s operators are too many to draw; the text has them.</p>`, grouped(n))
 	}
-	d := draw(g)
+	d := draw(p)
 	boxes, w, h := place(d.boxes, d.lines)
-	return d.svg(boxes, w, h, label)
+	return d.svg(boxes, w, h, p.Title)
 }
 
 // draw makes the boxes and lines of a graph and puts them into layers.
-func draw(g *ugraph.Graph) *drawing {
+func draw(p Picture) *drawing {
+	g := p.Graph
 	d := &drawing{g: g, of: make([]int, len(g.Values)), frame: [2]int{1, 0}}
 	for v := range d.of {
 		d.of[v] = -1
 	}
-	for _, in := range g.Inputs {
-		d.of[in.Value] = d.add(d.inputShape(in))
+	for i, in := range g.Inputs {
+		passed := ""
+		if i < len(p.Inputs) {
+			passed = p.Inputs[i]
+		}
+		d.of[in.Value] = d.add(d.inputShape(in, passed))
 	}
 	nodeBox := make([]int, len(g.Nodes))
 	for i := range g.Nodes {

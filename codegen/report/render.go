@@ -34,7 +34,7 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"short":    func(s string) string { return s[:min(len(s), 12)] },
 	"roofline": func(t *Target) template.HTML { return template.HTML(roofline(t)) },
 	"bars":     func(t *Target) template.HTML { return template.HTML(bars(t)) },
-	"picture":  func(p Picture) template.HTML { return template.HTML(picture(p.Graph, p.Title)) },
+	"picture":  func(p Picture) template.HTML { return template.HTML(picture(p)) },
 	"source":   func(g *ugraph.Graph) string { return strings.TrimSpace(text.Print(g)) },
 	"style":    func() template.CSS { return template.CSS(style) },
 	"legend":   func() any { return legend },
@@ -42,6 +42,7 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"clip":     func(s string) string { return string([]rune(s)[:longText/2]) },
 	"row":      row,
 	"model":    func(name string) string { return models[name] },
+	"steps":    func(s string) string { return strings.ReplaceAll(s, "; ", "\n") },
 }).Parse(pageSource))
 
 // kernelRow is a row of the table; Timed says whether it has a column for measured times.
@@ -60,9 +61,10 @@ func row(t *Target, r Run, k Kernel) kernelRow {
 
 // Picture is one drawing of a stage.
 type Picture struct {
-	Title string // what is drawn
-	Note  string // grid and loop
-	Graph *ugraph.Graph
+	Title  string // what is drawn
+	Note   string // grid and loop
+	Graph  *ugraph.Graph
+	Inputs []string // what is passed to inputs that have no name: a thread graph's
 }
 
 // Pictures are the drawings of a stage: the kernel level, each kernel's block graph, and below each
@@ -87,11 +89,31 @@ func (s Stage) Pictures() []Picture {
 		ps = append(ps, Picture{Title: strings.TrimSpace(fmt.Sprintf("kernel %d %s", n, b.Name)), Note: blockNote(b), Graph: b})
 		for j := range b.Nodes {
 			if th := b.Nodes[j].Body; th != nil {
-				ps = append(ps, Picture{Title: strings.TrimSpace("thread " + th.Name), Note: "element by element", Graph: th})
+				ps = append(ps, Picture{Title: strings.TrimSpace("thread " + th.Name), Note: "element by element", Graph: th, Inputs: passedTo(b, &b.Nodes[j])})
 			}
 		}
 	}
 	return ps
+}
+
+// passedTo names the operands of a node: values by their name, tiles by their input, others by what computes
+// them.
+func passedTo(g *ugraph.Graph, n *ugraph.Node) []string {
+	names := make([]string, len(n.Args))
+	for i, a := range n.Args {
+		v := g.Value(a)
+		switch {
+		case v.Name != "":
+			names[i] = v.Name
+		case v.Node >= 0:
+			from := g.Node(v.Node)
+			names[i] = from.Op.String()
+			if from.Op == ugraph.OpLoad {
+				names[i] = g.Value(from.Args[0]).Name
+			}
+		}
+	}
+	return names
 }
 
 // widest is the width of the widest drawing, in pixels.
@@ -101,7 +123,7 @@ func (s Stage) widest() float64 {
 		if len(p.Graph.Nodes) > maxDrawn {
 			continue
 		}
-		d := draw(p.Graph)
+		d := draw(p)
 		_, x, _ := place(d.boxes, d.lines)
 		w = max(w, x)
 	}

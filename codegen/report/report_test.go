@@ -7,9 +7,11 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/morgana-ml/morgana/ugraph"
 	"github.com/morgana-ml/morgana/ugraph/text"
@@ -45,7 +47,7 @@ func sample(t testing.TB, measured bool) Data {
 		}},
 		Machine: Machine{PeakGFlops: 140, Levels: []Bandwidth{{"L1", 400}, {"L2", 180}, {"L3", 60}, {"DRAM", 18}}},
 		Search: Search{States: 15234, Pruned: 14810, Candidates: 312, Tested: 948, Verified: 6, Rejected: 2, Stop: "exhausted",
-			Derivation: "running maximum, sum of quotients over a common divisor",
+			Derivation: "v1 = Q * 0.125; O = v1 / sum(exp(v1), over d)",
 			Counts:     []Count{{"algebra", "not part of the program", 1210}, {"schedule", "tiles do not fit", 4100}, {"schedule", "lower bound above the best", 9500}},
 			Rejections: []Rejection{{"8f14e45fceea167a5a36dedd4bea2543", "less stable: exp of scores without their maximum overflows in f16"}, {"c9f0f895fb98ab9159f51fd0297e236d", "output O differs at [0 3 17]"}},
 			Near:       []string{"45c48cce2e2d7fbdea1afc51c7c6ad26"}},
@@ -81,10 +83,16 @@ func render(t testing.TB, d Data) string {
 
 func TestRender(t *testing.T) {
 	page := render(t, sample(t, true))
-	for _, want := range []string{"attention_decode", "online_softmax", "running maximum", "2.39×", "3.12 ms → 1.30 ms", "2⁻⁶⁴", "8f14e45fceea", "thread rescale", "S = 16384", "the set of its arguments"} {
+	for _, want := range []string{"attention_decode", "online_softmax", "2.39×", "3.12 ms → 1.30 ms", "2⁻⁶⁴", "8f14e45fceea", "thread rescale", "S = 16384", "the set of its arguments"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page does not say %q", want)
 		}
+	}
+	if strings.Contains(page, ">input 0<") {
+		t.Error("a thread graph's input has no name, though what is passed to it has")
+	}
+	if !strings.Contains(page, "v1 = Q * 0.125\nO = v1") {
+		t.Error("the steps to the winner do not stand one a line")
 	}
 	// The time of the only kernel is that of the run.
 	if !strings.Contains(page, "<td>online_softmax</td><td>1.24 ms</td><td>1.30 ms</td>") {
@@ -92,6 +100,44 @@ func TestRender(t *testing.T) {
 	}
 	if n := strings.Count(page, `<svg class="graph" `); n != 2+2+4 {
 		t.Errorf("%d drawings; want the program and its primitives, a kernel level and a block, and both with two threads", n)
+	}
+}
+
+// TestLabels: wherever the points of a roofline stand, no label covers a point or another label.
+func TestLabels(t *testing.T) {
+	number := regexp.MustCompile(`<circle class="[a-z]+" cx="([0-9.]+)" cy="([0-9.]+)"|<text class="label" x="([0-9.-]+)" y="([0-9.-]+)">([^<]*)<`)
+	d := sample(t, true)
+	target := d.Targets[0]
+	for _, us := range []float64{100, 900, 1200, 1500, 3000, 3200, 20000} {
+		for _, bytes := range []float64{1e5, 14e6, 22e6, 23.1e6, 60e6} {
+			target.Best.MeasuredUS, target.Best.Bytes = us, bytes
+			var marks []rect
+			f := func(s string) float64 {
+				x, err := strconv.ParseFloat(s, 64)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return x
+			}
+			for _, m := range number.FindAllStringSubmatch(roofline(&target), -1) {
+				r := rect{}
+				if m[1] != "" {
+					r = rect{f(m[1]) - markR, f(m[2]) - markR, f(m[1]) + markR, f(m[2]) + markR}
+				} else {
+					w := 7 * float64(utf8.RuneCountInString(m[5]))
+					r = rect{f(m[3]), f(m[4]) - 10, f(m[3]) + w, f(m[4]) + 2}
+				}
+				for _, o := range marks {
+					if r.meets(o) && !(m[1] != "" && len(marks) == 1) { // the points themselves may coincide
+						t.Errorf("%v µs, %v bytes: %v meets %v", us, bytes, r, o)
+					}
+				}
+				marks = append(marks, r)
+			}
+			if len(marks) != 4 {
+				t.Fatalf("%d marks, want two points with their labels", len(marks))
+			}
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // point is a run in the roofline plot.
@@ -87,20 +88,60 @@ func roofline(t *Target) string {
 		fmt.Fprintf(&s, `<path class="ideal" d="M%.1f %.1fV%.1f"/>`, x, plotTop, plotH-plotBottom)
 		fmt.Fprintf(&s, `<text class="note halo" text-anchor="%s" x="%.1f" y="%.1f">program, each byte moved once</text>`, anchor, x+dx/2, plotTop+12)
 	}
-	last := math.Inf(-1)
-	for _, q := range ps {
-		x, y := p.at(q.intensity, q.gflops)
-		fmt.Fprintf(&s, `<circle class="%s" cx="%.1f" cy="%.1f" r="6"/>`, q.class, x, y)
-		ty := y + 4
-		if math.Abs(ty-last) < 14 {
-			ty = last + 14
-		}
-		last = ty
-		anchor, dx := beside(x)
-		fmt.Fprintf(&s, `<text class="label" text-anchor="%s" x="%.1f" y="%.1f">%s, %s</text>`, anchor, x+dx, ty, html.EscapeString(q.name), scaled(q.gflops*1e9, "flop/s"))
-	}
+	p.marks(&s, ps)
 	s.WriteString(`</svg>`)
 	return s.String()
+}
+
+// rect is what a mark or a text covers.
+type rect struct{ x0, y0, x1, y1 float64 }
+
+func (r rect) meets(o rect) bool { return r.x0 < o.x1 && o.x0 < r.x1 && r.y0 < o.y1 && o.y0 < r.y1 }
+
+// labelW is a character's width in a label, at most; labelH a line.
+const labelW, labelH, markR = 7.4, 15.0, 6.0
+
+// marks draws the points, each with its label where that covers no point, no other label and no edge: beside
+// it, above or below, and ever farther off.
+func (p plot) marks(s *strings.Builder, ps []point) {
+	var taken []rect
+	for _, q := range ps {
+		x, y := p.at(q.intensity, q.gflops)
+		fmt.Fprintf(s, `<circle class="%s" cx="%.1f" cy="%.1f" r="%.0f"/>`, q.class, x, y, markR)
+		taken = append(taken, rect{x - markR - 2, y - markR - 2, x + markR + 2, y + markR + 2})
+	}
+	for _, q := range ps {
+		x, y := p.at(q.intensity, q.gflops)
+		text := q.name + ", " + scaled(q.gflops*1e9, "flop/s")
+		at := p.labelPlace(x, y, float64(float64(utf8.RuneCountInString(text))*labelW), taken)
+		taken = append(taken, at)
+		fmt.Fprintf(s, `<text class="label" x="%.1f" y="%.1f">%s</text>`, at.x0, at.y1-4, html.EscapeString(text))
+	}
+}
+
+// labelPlace is where a text of a width goes that belongs to a point.
+func (p plot) labelPlace(x, y, w float64, taken []rect) rect {
+	first := rect{}
+	for i, step := range []float64{0, 16, 32, 48} {
+		for j, c := range [][2]float64{
+			{x + 11, y - labelH/2 + step}, {x - 11 - w, y - labelH/2 + step}, // beside
+			{x + 11, y - labelH/2 - step}, {x - 11 - w, y - labelH/2 - step},
+			{x - w/2, y + markR + 3 + step}, {x - w/2, y - markR - 3 - labelH - step}, // below, above
+		} {
+			r := rect{c[0], c[1], c[0] + w, c[1] + labelH}
+			if i+j == 0 {
+				first = r
+			}
+			free := r.x0 >= plotL && r.x1 <= plotW-plotR && r.y0 >= plotTop && r.y1 <= plotH-plotBottom
+			for _, o := range taken {
+				free = free && !r.meets(o)
+			}
+			if free {
+				return r
+			}
+		}
+	}
+	return first
 }
 
 // beside says on which side of a mark its text has room.

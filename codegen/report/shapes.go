@@ -51,13 +51,16 @@ func shorten(s string, n int) string {
 	return string(r[:head]) + "…" + string(r[len(r)-(n-head-1):])
 }
 
-func (d *drawing) inputShape(in ugraph.Input) shape {
+func (d *drawing) inputShape(in ugraph.Input, passed string) shape {
 	v := d.g.Value(in.Value)
 	class := "io"
 	if in.Const {
 		class = "io weight"
 	}
 	name := v.Name
+	if name == "" {
+		name = passed
+	}
 	if name == "" {
 		name = fmt.Sprintf("input %d", v.Index)
 	}
