@@ -16,7 +16,7 @@ var operators = map[string]*operator{}
 
 func init() {
 	for _, table := range []map[string]*operator{
-		unaryOperators, binaryOperators, linearOperators,
+		unaryOperators, binaryOperators, linearOperators, reduceOperators, normOperators, shapeOperators, moveOperators, partOperators, indexOperators,
 	} {
 		maps.Copy(operators, table)
 	}
