@@ -12,6 +12,7 @@ import (
 
 	"github.com/morgana-ml/morgana/codegen/bundle"
 	"github.com/morgana-ml/morgana/search"
+	"github.com/morgana-ml/morgana/search/cost"
 	"github.com/morgana-ml/morgana/search/store"
 	"github.com/morgana-ml/morgana/ugraph"
 	"github.com/morgana-ml/morgana/verify"
@@ -25,6 +26,7 @@ type searchJSON struct {
 	Derivation string             `json:"derivation,omitempty"`
 	Predicted  float64            `json:"predicted_us"`
 	Baseline   float64            `json:"baseline_predicted_us"`
+	Reads      string             `json:"reads"` // how often the best reads the inputs, and why
 	Rejections []search.Rejection `json:"rejections,omitempty"`
 	Reason     string             `json:"reason,omitempty"`
 }
@@ -61,7 +63,11 @@ func writeBundle(a *app, dir string, s subject, rs []*found, goPackage string) e
 	var ts []timingJSON
 	for _, r := range rs {
 		b.Targets = append(b.Targets, bundle.Target{Name: r.Row.Name, Graph: r.Best.Graph, Lowered: r.Best.Lowered, Executed: r.Best.Executed})
-		ss = append(ss, searchJSON{r.Row.Name, r.Stop, r.Stats, r.Best.Derivation, r.Best.PredictedUS, r.Baseline.PredictedUS, r.Rejections, r.Reason})
+		reads, err := cost.Passes(r.Best.Graph, r.Env, &r.Row)
+		if err != nil {
+			return err
+		}
+		ss = append(ss, searchJSON{r.Row.Name, r.Stop, r.Stats, r.Best.Derivation, r.Best.PredictedUS, r.Baseline.PredictedUS, reads, r.Rejections, r.Reason})
 		vs = append(vs, verifyJSON{r.Row.Name, ugraph.Hash(r.Best.Graph), r.Best.Equal, r.Best.Stable, r.Best.Executed})
 		ts = append(ts, timingJSON{r.Row.Name, r.Seconds, r.MeasureSeconds, r.Best.MeasuredUS, r.Baseline.MeasuredUS, r.bestUS, r.baselineUS, r.Best.FloatError, r.Near})
 	}

@@ -65,6 +65,7 @@ type optimizeJSON struct {
 	Speedup      float64          `json:"speedup"`
 	Verification verificationJSON `json:"verification"`
 	Bundle       string           `json:"bundle"`
+	Reads        string           `json:"reads"` // how often the best reads the inputs, and why
 	Near         []string         `json:"near,omitempty"`
 	Reason       string           `json:"reason,omitempty"`
 }
@@ -294,6 +295,9 @@ func resultJSON(s subject, r *search.Result, out string) (optimizeJSON, error) {
 	j := optimizeJSON{Program: s.name, Target: r.Row.Name, Seconds: r.Seconds, SearchS: r.Seconds - r.MeasureSeconds, MeasureS: r.MeasureSeconds,
 		Stop: r.Stop, FromStore: r.FromStore, Search: r.Stats,
 		Best: conv(r.Best), Baseline: conv(r.Baseline), Bundle: out, Near: r.Near, Reason: r.Reason}
+	if j.Reads, err = cost.Passes(r.Best.Graph, r.Env, &r.Row); err != nil {
+		return optimizeJSON{}, err
+	}
 	j.Best.MinBytes, j.Best.Hash, j.Best.Executed = least, ugraph.Hash(r.Best.Graph), r.Best.Executed
 	switch {
 	case r.Best.MeasuredUS > 0 && r.Baseline.MeasuredUS > 0:
@@ -325,6 +329,7 @@ func printResult(a *app, j optimizeJSON) {
 	line("program", j.Baseline)
 	line("best", j.Best)
 	fmt.Fprintf(a.stdout, "  speed-up %.2f×; least bytes %.2f MB\n", j.Speedup, float64(j.Best.MinBytes)/1e6)
+	fmt.Fprintf(a.stdout, "  reads %s\n", j.Reads)
 	if j.Reason != "" {
 		fmt.Fprintf(a.stdout, "  the input program itself is the best: %s\n", j.Reason)
 	} else {
