@@ -162,7 +162,7 @@ func (c *check) witnessPlaces(w *Witness) [][][]int {
 // clear is how many times as large as its noise a difference must be, leastFar the least relative
 // difference that is looked at.
 const (
-	clear    = 256
+	clear    = 1024
 	leastFar = 1e-13
 )
 

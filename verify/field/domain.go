@@ -32,10 +32,13 @@ type domains struct {
 	sets  [][]int32            // sorted obligations by set; set 0 is empty
 	named map[uint64][]int32   // hash of a set → the sets that have it
 	joins map[[2]int32]int32   // of two sets
+	last  [256]joined          // those asked for lately, by the low bits of both
 	under map[uint64]Value     // value of a square root → its argument
 	signs map[uint64]condition // residue → what its sign tells of a value that was divided by or rooted
 	size  int                  // elements of all sets
 }
+
+type joined struct{ a, b, r int32 }
 
 // maxDomainSize bounds the elements of all sets of obligations.
 const maxDomainSize = 1 << 22
@@ -58,7 +61,12 @@ func (s *Space) join(a, b int32) int32 {
 		a, b = b, a
 	}
 	d := &s.domains
+	recent := &d.last[(a*31+b)&255]
+	if recent.a == a && recent.b == b {
+		return recent.r
+	}
 	if r, ok := d.joins[[2]int32{a, b}]; ok {
+		*recent = joined{a, b, r}
 		return r
 	}
 	x := append(slices.Clone(d.sets[a]), d.sets[b]...)

@@ -468,6 +468,7 @@ func (s *Space) Dot(x []Value, sx int, y []Value, sy int, n int) Value {
 	}
 	v.Sign = signOfProduct(&x[0], &y[0])
 	s.inherit(&v, &x[0], &y[0])
+	lastA, lastB := x[0].Domain, y[0].Domain
 	for i := 1; i < n; i++ {
 		a, b := &x[i*sx], &y[i*sy]
 		if v.Sign != Unsigned {
@@ -480,7 +481,8 @@ func (s *Space) Dot(x []Value, sx int, y []Value, sy int, n int) Value {
 				v.Sign = Unsigned
 			}
 		}
-		if a.Domain|b.Domain != 0 {
+		if a.Domain != lastA || b.Domain != lastB {
+			lastA, lastB = a.Domain, b.Domain
 			s.inherit(&v, &v, a)
 			s.inherit(&v, &v, b)
 		}
