@@ -15,8 +15,8 @@ import (
 )
 
 // The pruner keeps every prefix of Mirage's saved μGraphs that are right: the values of their kernels, read
-// without tiles, are admitted one by one. The attention graphs stack partial sums of blocks, which have no
-// reading without tiles; they are the small programs' "gqa no max", whose prefixes are tested as such.
+// without tiles, are admitted one by one, and the whole is the program by the axioms. The attention graphs stack
+// partial sums of blocks, which have no reading as a program; prefix_test.go reads their values one by one.
 func TestCorpusIsNotPruned(t *testing.T) {
 	dir := os.Getenv("MORGANA_CORPUS")
 	if dir == "" {
