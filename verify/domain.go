@@ -23,6 +23,11 @@ func (e *errDomain) Error() string {
 // graphs are evaluated along the entry's own backward slice: branches that a concrete condition does
 // not choose are no part of it.
 func (c *check) defined(ev *evaluation, i, k int, a, b int32) error {
+	// What a comparison decides has no value outside of the domain of what is compared. Which entries it
+	// decides is not known, so that all of them depend on it.
+	if d := ev.space.Decided; d[1] != 0 {
+		a, b = ev.space.Join(a, d[0]), ev.space.Join(b, d[1])
+	}
 	pair := [2]int32{a, b}
 	if b == 0 || a == b || ev.met[pair] {
 		return nil
@@ -58,3 +63,15 @@ func domainBits(obligations int) float64 {
 	few := min(n, field.MaxProducts)
 	return math.Log2(n * (n + 4*few*few))
 }
+
+// sided is an algebra that is told which graph it evaluates.
+type sided interface{ side(n int) }
+
+// side tells the algebra that graph n follows, 0: the program, 1: the candidate.
+func side[V any](alg algebra[V], n int) {
+	if s, ok := alg.(sided); ok {
+		s.side(n)
+	}
+}
+
+func (a fieldAlgebra) side(n int) { a.s.Side = n }

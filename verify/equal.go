@@ -375,6 +375,7 @@ func evaluateBoth[V any](c *check, alg algebra[V], in *instance, st setting, src
 		}
 		inputs[i] = t
 	}
+	side(alg, 0)
 	outA, err := e.run(c.a, inputs)
 	if err == nil {
 		err = alg.err()
@@ -389,6 +390,7 @@ func evaluateBoth[V any](c *check, alg algebra[V], in *instance, st setting, src
 	for j, i := range c.m.inputs {
 		bIn[j] = inputs[i]
 	}
+	side(alg, 1)
 	outB, err := e.run(c.b, bIn)
 	if err == nil {
 		err = alg.err()

@@ -50,6 +50,9 @@ func (s *Space) inherit(v, a, b *Value) {
 	}
 }
 
+// Join is the union of two sets of conditions.
+func (s *Space) Join(a, b int32) int32 { return s.join(a, b) }
+
 // join is the union of two sets of obligations.
 func (s *Space) join(a, b int32) int32 {
 	switch {

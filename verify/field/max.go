@@ -171,6 +171,10 @@ func (s *Space) Transitive(vs []Value) bool {
 // comparison with NaN is false). Tags, equal values and differences of known sign are decided in
 // every model; the rest by H's or Q's order.
 func (s *Space) Cmp(a, b Value) (c int, ok bool) {
+	if a.Domain|b.Domain != 0 { // the truth value does not carry it
+		d := &s.Decided[s.Side]
+		*d = s.join(*d, s.join(a.Domain, b.Domain))
+	}
 	switch {
 	case a.Kind == Undef || b.Kind == Undef:
 		return 0, false

@@ -36,6 +36,10 @@ type Space struct {
 	// Domains keeps track of the conditions under which values are defined.
 	Domains bool
 	domains domains
+	// Decided is, for each Side that is evaluated (0: the program, 1: the candidate), the conditions under which
+	// the values that were compared are defined.
+	Decided [2]int32
+	Side    int
 
 	// Applications counts what was hashed (opaque functions, set maxima, log forms, comparisons).
 	Applications int
