@@ -53,7 +53,12 @@ func (c *call) find() (*operator, error) {
 	if given < row.min || row.max >= 0 && given > row.max {
 		return nil, fmt.Errorf("it has %d inputs; the operator takes %d to %d", given, row.min, row.max)
 	}
-	for i := 0; i < row.min; i++ {
+	c.in = c.in[:given]
+	needed := row.min
+	if row.max < 0 {
+		needed = given
+	}
+	for i := range needed {
 		if n.inputs[i] == "" {
 			return nil, fmt.Errorf("its input %d is absent, and the operator needs it", i)
 		}

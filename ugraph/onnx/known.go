@@ -33,7 +33,9 @@ type tensor struct {
 }
 
 // elements is the number of elements, where that is a number.
-func (t *tensor) elements() (int64, bool) { return ugraph.Elements(t.typ.Shape).Const() }
+func (t *tensor) elements() (int64, bool) { return elements(t.typ) }
+
+func elements(t ugraph.Type) (int64, bool) { return ugraph.Elements(t.Shape).Const() }
 
 // knownTensor returns a tensor of known elements.
 func knownTensor(dt ugraph.DType, shape []ugraph.Dim, k *known) *tensor {

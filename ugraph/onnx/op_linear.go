@@ -8,6 +8,7 @@ import (
 var linearOperators = map[string]*operator{
 	"MatMul": {min: 2, max: 2, rule: matMul, doc: "matmul; a vector is a row or column for it"},
 	"Gemm":   {min: 2, max: 3, rule: gemm, doc: "matmul with alpha, beta and a sum"},
+	"Einsum": {min: 1, max: -1, rule: einsum, doc: "matmul of two operands at a time, from the left"},
 }
 
 // matMul is NumPy's: a vector on the left is a row, on the right a column, and the axis goes again.
@@ -32,11 +33,9 @@ func (c *call) product(a, b ugraph.ValueID) ugraph.ValueID {
 		shape = shape[:len(shape)-1]
 	}
 	if ta.Rank() == 1 {
-		i := len(shape) - 1
+		i := len(shape) - 2 // where the row's axis is
 		if tb.Rank() == 1 {
 			i = len(shape) - 1
-		} else {
-			i = len(shape) - 2
 		}
 		shape = append(append([]ugraph.Dim{}, shape[:i]...), shape[i+1:]...)
 	}

@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"math"
+	"slices"
 
 	"github.com/morgana-ml/morgana/ugraph"
 )
@@ -15,7 +16,7 @@ var partOperators = map[string]*operator{
 
 // slice cuts one axis after the other. Lists of sizes stay known.
 func slice(c *call) []*tensor {
-	starts, ends := c.shapeFrom(1), c.shapeFrom(2)
+	starts, ends := c.limits(1), c.limits(2)
 	rank := c.in[0].typ.Rank()
 	axes := make([]int64, len(starts))
 	for i := range axes {
@@ -46,6 +47,18 @@ func slice(c *call) []*tensor {
 		x = c.sliceAxis(x, int(axis), starts[i], ends[i], steps[i])
 	}
 	return c.one(x)
+}
+
+// limits reads starts or ends, in which exporters write -2^63 for the beginning; a size cannot hold that one
+// number.
+func (c *call) limits(i int) []ugraph.Dim {
+	ds := slices.Clone(c.shapeFrom(i))
+	for j, d := range ds {
+		if d == ugraph.Overflow {
+			ds[j] = ugraph.D(-math.MaxInt64)
+		}
+	}
+	return ds
 }
 
 // slicedList is a slice of a known list, or nil where its bounds are no numbers.

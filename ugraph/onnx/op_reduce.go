@@ -18,6 +18,8 @@ var reduceOperators = map[string]*operator{
 	"ReduceLogSum":    reduction("log(sum(x))", func(c *call, x v, as ugraph.Attrs) v { return c.op(ugraph.OpLog, nil, c.op(ugraph.OpSum, as, x)) }),
 	"ReduceLogSumExp": reduction("logsumexp; over several axes one after the other", logSumExp),
 
+	"ReduceProd": {min: 1, max: 2, rule: product, doc: "of known sizes, when the model is imported"},
+
 	"Softmax":    {min: 1, max: 1, rule: alongAxis(ugraph.OpSoftmax), doc: "softmax"},
 	"LogSoftmax": {min: 1, max: 1, rule: alongAxis(ugraph.OpLogSoftmax), doc: "log_softmax"},
 	"Hardmax":    {min: 1, max: 1, rule: hardmax, doc: "1 at argmax, else 0"},
@@ -89,6 +91,27 @@ func logSumExp(c *call, x v, as ugraph.Attrs) v {
 		x = c.op(ugraph.OpLogSumExp, ugraph.Attrs{ugraph.IntAttr("axis", int64(a)), ugraph.BoolAttr("keepdims", as.Flag("keepdims"))}, x)
 	}
 	return x
+}
+
+// product multiplies known sizes: the language has no product over an axis.
+func product(c *call) []*tensor {
+	x := c.in[0]
+	ds, err := x.dims()
+	c.check(err)
+	axes, given := c.axes("axes", 1, x.typ.Rank())
+	keep, noop := c.attrFlag("keepdims", true), c.attrFlag("noop_with_empty_axes", false)
+	if x.typ.Rank() > 1 || noop && !given || given && len(axes) != x.typ.Rank() {
+		c.refuse("a product over an axis of %s", x.typ)
+	}
+	n := ugraph.Elements(ds)
+	if n == ugraph.Overflow {
+		c.refuse("a product beyond 2^63")
+	}
+	shape := []ugraph.Dim{}
+	if keep && x.typ.Rank() == 1 {
+		shape = ugraph.Ds(1)
+	}
+	return []*tensor{knownTensor(x.typ.DType, shape, &known{ints: []ugraph.Dim{n}})}
 }
 
 func alongAxis(op ugraph.Op) func(c *call) []*tensor {

@@ -146,7 +146,11 @@ func rangeOf(c *call) []*tensor {
 	} else if isNumber && m <= maxKnown {
 		k := &known{}
 		for i := range m {
-			k.ints = append(k.ints, bound[0].Add(ugraph.D(i).Mul(bound[2])))
+			d := bound[0].Add(ugraph.D(i).Mul(bound[2]))
+			if d == ugraph.Overflow {
+				c.refuse("a range beyond 2^63")
+			}
+			k.ints = append(k.ints, d)
 		}
 		return []*tensor{knownTensor(dt, ugraph.Ds(m), k)}
 	}
@@ -189,7 +193,19 @@ func (c *call) floatRange(dt ugraph.DType) v {
 // diagonal compares column - row with k, for matrices of those sizes.
 func (c *call) diagonal(op ugraph.Op, rows, columns ugraph.Dim, k v) v {
 	row := c.reshape(c.iota(rows, ugraph.I32), []ugraph.Dim{rows, ugraph.D(1)})
-	return c.op(op, nil, c.iota(columns, ugraph.I32), c.add(row, k))
+	if n, ok := c.literalOf(k); !ok || n.Cmp(ugraph.Int(0)) != 0 {
+		row = c.add(row, k)
+	}
+	return c.op(op, nil, c.iota(columns, ugraph.I32), row)
+}
+
+// literalOf is the number of a value that is a literal.
+func (c *call) literalOf(x v) (ugraph.Number, bool) {
+	g := c.graph()
+	if p := g.Values[x].Node; p >= 0 && g.Nodes[p].Op == ugraph.OpConst {
+		return g.Nodes[p].Attrs.Num("value", ugraph.Int(0)), true
+	}
+	return ugraph.Number{}, false
 }
 
 func eyeLike(c *call) []*tensor {
@@ -215,8 +231,7 @@ func (c *call) offset(k int64) v {
 }
 
 func trilu(c *call) []*tensor {
-	x := c.value(0)
-	t := c.typ(x)
+	t := c.in[0].typ
 	if t.Rank() < 2 {
 		c.refuse("it takes matrices, the input is %s", t)
 	}
@@ -238,6 +253,7 @@ func trilu(c *call) []*tensor {
 		op = ugraph.OpGreaterEqual
 	}
 	keep := c.diagonal(op, t.Shape[t.Rank()-2], t.Shape[t.Rank()-1], k)
+	x := c.operands(c.in[0], c.computed(keep))[0]
 	if t.DType == ugraph.Bool {
 		return c.one(c.op(ugraph.OpAnd, nil, x, keep))
 	}

@@ -17,6 +17,7 @@ var operators = map[string]*operator{}
 func init() {
 	for _, table := range []map[string]*operator{
 		unaryOperators, binaryOperators, linearOperators, reduceOperators, normOperators, shapeOperators, moveOperators, partOperators, indexOperators,
+		attentionOperators, quantizeOperators,
 	} {
 		maps.Copy(operators, table)
 	}
