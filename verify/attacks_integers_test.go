@@ -85,6 +85,23 @@ var integerAttacks = []struct{ name, a, b string }{
 			i = reshape(load(iota(n=256)), shape=[256, 1])
 			j = reshape(load(iota(n=256), loop=0), shape=[1, 64])
 			store Y() = accum(sum(where(j > i - 19, load(X, loop=1), 0), axis=1, keepdims=true)) } }`},
+	{"a cast that saturates, i8", "program p(I: i8[64]) -> (Y) { Y = cast(I, to=f32) }", "program p(I: i8[64]) -> (Y) { Y = cast(cast(I, to=u8), to=f32) }"},
+	{"a cast that saturates, u8", "program p(I: u8[64]) -> (Y) { Y = cast(I, to=f32) }", "program p(I: u8[64]) -> (Y) { Y = cast(cast(I, to=i8), to=f32) }"},
+	{"a cast that saturates, i64", "program p(I: i64[64]) -> (Y) { Y = cast(I, to=f32) }", "program p(I: i64[64]) -> (Y) { Y = cast(cast(I, to=i32), to=f32) }"},
+	{"an index that saturates", "program p(X: f32[1000, 4], I: i32[16]) -> (Y) { Y = gather(X, I) }", "program p(X: f32[1000, 4], I: i32[16]) -> (Y) { Y = gather(X, cast(cast(I, to=i8), to=i32)) }"},
+	{"a position that saturates", "program p(X: f32[4, 16], Q: i8[4]) -> (Y) { Y = rope(X, cast(Q, to=i32)) }", "program p(X: f32[4, 16], Q: i8[4]) -> (Y) { Y = rope(X, cast(cast(Q, to=u8), to=i32)) }"},
+	{"an integer that is hardly ever 0", "program p(I: i32[64], X: f32[64]) -> (Y) { Y = cast(cast(I, to=bool), to=f32) * X }", "program p(I: i32[64], X: f32[64]) -> (Y) { Y = X + 0 }"},
+	{"32 bits, counted", "program p(X: f32[8], M: bool[8, 32]) -> (Y) { Y = where(sum(M, axis=1) == 32, X + 1, X) }", "program p(X: f32[8], M: bool[8, 32]) -> (Y) { Y = X + 0 }"},
+	{"64 bits of two inputs", "program p(X: f32[8], M: bool[8, 64], N: bool[8, 64]) -> (Y) { Y = X * (sum(cast(xor(M, N), to=f32), axis=1) - sum(cast(xor(N, M), to=f32), axis=1) + 1) }",
+		"program p(X: f32[8], M: bool[8, 64], N: bool[8, 64]) -> (Y) { Y = where(sum(xor(M, N), axis=1) == 0, X + 1, X) }"},
+	{"operators of integers for each other", "program p(I: i32[64]) -> (Y) { Y = I + 1 }", "program p(I: i32[64]) -> (Y) { Y = I - 1 }"},
+	{"one of two choices by the same comparison", "program p(I: i32[64], X: f32[64], Z: f32[64]) -> (Y) { Y = where(I == 123456, Z, X) }", "program p(I: i32[64], X: f32[64], Z: f32[64]) -> (Y) { Y = where(I == 123456, 2 * Z, X) }"},
+	{"a comparison the other way", "program p(I: i32[64], J: i32[64], X: f32[64], Z: f32[64]) -> (Y) { Y = where(I < J, Z, X) }", "program p(I: i32[64], J: i32[64], X: f32[64], Z: f32[64]) -> (Y) { Y = where(J < I, Z, X) }"},
+	{"rows by computed indices", "program p(X: f32[1000, 4], I: i32[16]) -> (Y) { Y = gather(X, minimum(I + 1, 999)) }", "program p(X: f32[1000, 4], I: i32[16]) -> (Y) { Y = gather(X, minimum(I + 2, 999)) }"},
+	{"a number that is not negative", "program p(I: i32[64]) -> (Y) { Y = relu(cast(I * I, to=f32)) }", "program p(I: i32[64]) -> (Y) { Y = cast(I * I, to=f32) }"},
+	{"a rare value of a sum, by floats", "program p(I: i32[64], X: f32[64]) -> (Y) { Y = maximum(cast(I + 1, to=f32), -1000000) * X }", "program p(I: i32[64], X: f32[64]) -> (Y) { Y = cast(I + 1, to=f32) * X }"},
+	{"sixteen conditions", "program p(I: i32[8, 16], X: f32[8]) -> (Y) { F = cast(I == 5, to=f32)\n A, B = split(F, parts=2, axis=1)\n C, D = split(A * B, parts=2, axis=1)\n E, G = split(C * D, parts=2, axis=1)\n H, K = split(E * G, parts=2, axis=1)\n Y = X * (1 - reshape(H * K, shape=[8])) }",
+		"program p(I: i32[8, 16], X: f32[8]) -> (Y) { Y = X * 1 }"},
 }
 
 // integerPairs are the same programs.
@@ -101,6 +118,17 @@ var integerPairs = []struct{ name, a, b string }{
 		`program p(X: f32[T, S]) -> (Y) where T <= 8192, S <= 8192 {` + positions("T", "S") + `Y = where(I - max(I, axis=0, keepdims=true) + max(J, axis=1, keepdims=true) < J, 0, X) }`},
 	{"a product of literals in reach", "program p(X: f32[8, S]) -> (Y) where S <= 4096 {" + positions("8", "S") + `Y = where(J < const(value=5, dtype=i32) * const(value=8, dtype=i32), X, 0) }`,
 		"program p(X: f32[8, S]) -> (Y) where S <= 4096 {" + positions("8", "S") + `Y = where(J >= 40, 0, X) }`},
+	{"an integer and one", "program p(I: i32[64]) -> (Y) { Y = I + 1 }", "program p(I: i32[64]) -> (Y) { Y = 1 + I }"},
+	{"a choice by integers", "program p(I: i32[64], X: f32[64], Z: f32[64]) -> (Y) { Y = where(I < 5, X + Z, X) }", "program p(I: i32[64], X: f32[64], Z: f32[64]) -> (Y) { Y = X + where(5 > I, Z, 0) }"},
+	{"rows by a computed index, in a kernel", "program p(X: f32[1000, 64], I: i32[16], W: f32[64, 8]) -> (Y) { Y = gather(X, I + 1) @ W }",
+		`ugraph p for p(X: f32[1000, 64], I: i32[16], W: f32[64, 8]) -> (Y) {
+		J = I + 1
+		R = gather(X, J)
+		Y = kernel k(R, W) grid(r: 16 by 4) loop(c: 64 by 16) { store Y(r=0) = accum(load(R, r=0, loop=1) @ load(W, loop=0)) } }`},
+	{"integers computed in a kernel", "program p(I: i32[64], X: f32[64, 8]) -> (Y) { Y = cast(reshape(I * I - 3, shape=[64, 1]), to=f32) * X }",
+		`ugraph p for p(I: i32[64], X: f32[64, 8]) -> (Y) {
+		Y = kernel k(I, X) grid(r: 64 by 16) { i = load(I, r=0)
+			store Y(r=0) = load(X, r=0) * cast(reshape(i * i - 3, shape=[16, 1]), to=f32) } }`},
 	{"a matrix to the third", `program p(M: f32[S, S]) -> (Y) where S <= 4096 { Y = M @ M @ M }`, `program p(M: f32[S, S]) -> (Y) where S <= 4096 { Y = M @ (M @ M) }`},
 }
 

@@ -19,6 +19,9 @@ type engine[V any] struct {
 	trips   map[*ugraph.Graph][]*tensor[V] // per block graph: the outputs that its trips store
 	steps   int
 	lenient bool // axes that meet wrongly are taken for the first of them
+
+	opaque *opaqueInts                         // integer operators that are opaque functions; nil: none is
+	word   func(name string, index int) uint64 // their values
 }
 
 func (e *engine[V]) tick(n int) error {
@@ -129,6 +132,11 @@ func (e *engine[V]) node(g *ugraph.Graph, n *ugraph.Node, args []*tensor[V]) ([]
 
 func (e *engine[V]) single(g *ugraph.Graph, n *ugraph.Node, args []*tensor[V]) (*tensor[V], error) {
 	res := &g.Values[n.Results[0]]
+	if e.opaque != nil {
+		if name, ok := e.opaque.names[n]; ok {
+			return e.opaqueElementwise(name, n.Op, res.DType, args)
+		}
+	}
 	switch n.Op {
 	case ugraph.OpConst:
 		t := newTensor[V](res.DType, nil)

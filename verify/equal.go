@@ -171,6 +171,7 @@ type check struct {
 	sawDefined    map[int]bool              // outputs that were defined somewhere in some test
 	test          int                       // the test that is drawn
 	exhaustive    map[int]bool              // inputs of 8 bits of which each test draws the next value
+	opaque        *opaqueInts               // integer operators that are opaque functions; nil: integers are exhausted
 	limit         int                       // of entries and terms of an evaluation of places; 0: maxDemand
 	demand        int                       // entries and terms that the last evaluation of places asked for
 	scale         map[[2]int32]field.Factor // factors between conditions of both graphs, as the first test found them
@@ -251,6 +252,8 @@ type setting struct {
 	lenient  bool
 	symbols  bool // literals that are no short fractions are variables
 	weak     bool // the error of a test is bounded by 3.1
+	cycle    int  // chains of primes that the tests take in turn; 0: each its own
+	at       int  // of these, that of an analysis
 	comps    int
 	places   [][]int // the real size: per output of the program, the entries to evaluate; nil: all of an instance
 }
@@ -269,7 +272,11 @@ func (c *check) draw(in *instance, st setting, test int) (*evaluation, error) {
 	c.test = test
 	for try := 0; ; try++ {
 		key := c.key.Derive(uint64(test), uint64(try))
-		sp := field.NewSpace(c.chain(test, try, st.comps), st.comps, key, st.model, st.roots)
+		chain := c.chain(test, try, st.comps)
+		if st.cycle > 0 {
+			chain = c.chain(test%st.cycle, 0, st.comps)
+		}
+		sp := field.NewSpace(chain, st.comps, key, st.model, st.roots)
 		sp.OrderLevels, sp.Symbols, sp.Domains = max(1, st.levels), st.symbols, true
 		ev, err := evaluateBoth[field.Value](c, fieldAlgebra{sp}, in, st, &fieldSource{s: sp})
 		if err == nil && st.induct {
@@ -363,7 +370,7 @@ func evaluateBoth[V any](c *check, alg algebra[V], in *instance, st setting, src
 		return evaluatePlaces(c, alg, in, st.places, src)
 	}
 	e := &engine[V]{alg: alg, inst: in, ctx: c.ctx, accums: map[*ugraph.Graph][]*tensor[V]{}, trips: map[*ugraph.Graph][]*tensor[V]{}}
-	e.lenient = st.lenient
+	e.lenient, e.opaque, e.word = st.lenient, c.opaque, src.word
 	if st.weighted {
 		e.weights = drawWeights(alg, in, src, st.lenient, c.env)
 	}

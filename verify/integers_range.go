@@ -15,11 +15,11 @@ func (c *check) integerRange(in *instance, i int) (lo, hi int64) {
 	switch {
 	case dt == ugraph.Bool:
 		return 0, 2
-	case dt.Size() == 1 && !use.index:
+	case dt.Size() == 1 && !use.index && c.opaque == nil:
 		return int64(dt.Min()), int64(dt.Max()) + 1
 	case use.index:
 		return 0, max(1, min(use.limit, int64(dt.Max())))
-	case use.computed:
+	case use.computed && c.opaque == nil:
 		return -8, 8
 	}
 	return -use.limit / 2, use.limit / 2

@@ -181,14 +181,15 @@ func (c *check) labelCells(s *sizing, in *instance, free map[int]bool, columns b
 			}
 		case dt == ugraph.Bool:
 			logCells -= seen
-		case use.computed && dt.Size() == 1 && seen == 1:
+		case c.opaque != nil && use.computed && !use.index:
+		case use.computed && c.opaque == nil && dt.Size() == 1 && seen == 1:
 			l.exhaustive[i] = true
-		case use.computed:
-			return nil, &errUndecided{"an integer input is compared or computed with, which random values do not exhaust"}
+		case use.computed && c.opaque == nil:
+			return nil, &errIntegers{"an integer input is compared or computed with, which random values do not exhaust"}
 		case use.index:
 			logCells -= seen * math.Log2(float64(hi-lo))
 		}
-		if !use.computed && use.number && dt != ugraph.Bool {
+		if dt != ugraph.Bool && (c.opaque != nil && use.computed || !use.computed && use.number) {
 			for _, g := range []*ugraph.Graph{c.a, c.b} {
 				if _, bad := ordersNumbers(g, nil); bad {
 					return nil, &errUndecided{"the order of numbers that an integer input alone makes decides, which random values do not exhaust"}
@@ -201,7 +202,12 @@ func (c *check) labelCells(s *sizing, in *instance, free map[int]bool, columns b
 		}
 	}
 	if len(l.exhaustive) > 1 || len(l.exhaustive) == 1 && logCells < 0 {
-		return nil, &errUndecided{fmt.Sprintf("%d inputs of 8 bits are computed with beside other integers, which random values do not exhaust", len(l.exhaustive))}
+		return nil, &errIntegers{fmt.Sprintf("%d inputs of 8 bits are computed with beside other integers, which random values do not exhaust", len(l.exhaustive))}
+	}
+	if c.opaque != nil {
+		logCells -= c.opaque.bits
+		logCells-- // signs of opaque integers
+		l.numbers = min(l.numbers, math.Log2(maxPosition))
 	}
 	l.cells = math.Exp2(logCells)
 	return l, nil
@@ -262,4 +268,17 @@ func (c *check) hasLabels() bool {
 		}
 	}
 	return false
+}
+
+// seenBy counts the positions of an axis of a value that one output entry sees, on an instance in which the axes
+// in free have one position per entry.
+func (s *sizing) seenBy(in *instance, free map[int]bool) func(*ugraph.Graph, ugraph.ValueID, int) float64 {
+	axisOf := s.axisOf()
+	return func(g *ugraph.Graph, v ugraph.ValueID, ax int) float64 {
+		q := axisOf(s.slot(g, v, ax))
+		if free[q] {
+			return 1
+		}
+		return float64(max(1, in.size[q]))
+	}
 }

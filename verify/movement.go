@@ -214,9 +214,9 @@ func (e *engine[V]) gather(n *ugraph.Node, x, idx *tensor[V]) (*tensor[V], error
 	rows := elements(idx.shape)
 	for o := range outer {
 		for r := range rows {
-			j := idx.i[r]
+			j := e.row(n, idx.i[r], x.shape[ax])
 			if j < 0 || j >= int64(x.shape[ax]) {
-				return nil, &errUndecided{"an index is out of range"}
+				return nil, &errIntegers{"an index is out of range"}
 			}
 			src, dst := (o*x.shape[ax]+int(j))*inner, (o*rows+r)*inner
 			if x.f != nil {
@@ -258,9 +258,9 @@ func (e *engine[V]) scatterAdd(n *ugraph.Node, x, idx, y *tensor[V]) (*tensor[V]
 	}
 	for o := range outer {
 		for r := range rows {
-			j := idx.i[r]
+			j := e.row(n, idx.i[r], x.shape[ax])
 			if j < 0 || j >= int64(x.shape[ax]) {
-				return nil, &errUndecided{"an index is out of range"}
+				return nil, &errIntegers{"an index is out of range"}
 			}
 			dst, src := (o*x.shape[ax]+int(j))*inner, (o*rows+r)*inner
 			for k := range inner {
