@@ -116,7 +116,7 @@
 // with probability 2^−n, R^−n; that many more tests are made, up to 4096, else the pair is refused. One boolean
 // input that masks the columns of one axis needs only sets of labels (4.2): no column, all, or s with and s without;
 // each half of a loop's two trips has each of the three, by induction for any trips. An integer of 8 bits that is
-// computed with takes all its values in turn. Wider integers that are compared or computed with are refused: a
+// computed with takes all its values in turn. Random values do not exhaust wider ones that are compared or computed with: a
 // difference may sit at one value of 2^32. An integer that only becomes a number is a variable of range 2^20, and the
 // error of a test is at least D/2^20 for that.
 //
@@ -139,6 +139,14 @@
 // f > 0 and a loop over the axis of its own rows is undecided. Any other use of a position (a multiple, a
 // product, a sum of two, a comparison with data or with the extent of another axis, positions within a tile) is one as a
 // number: these axes keep their real size, and a symbolic one is undecided.
+//
+// Integers as opaque functions (opaque.go). Where random integers show no difference and do not exhaust an input, the
+// elementwise integer operators that depend on it are opaque functions: one fresh integer, bit or row per operator,
+// types and operands, equal in both graphs. Equal so is equal for every meaning of the operators. Casts to
+// a wider integer keep the value; other casts saturate or test and are such functions. Operators of bits
+// keep their meaning. The bits and rows that one output entry sees are counted as those of inputs are; numbers have
+// the range 2^20. Sums, maxima and orders of integers of an input are refused. A difference found so is no
+// difference of the graphs: their integers may have a law that makes them equal.
 //
 // Square roots are opaque first (equal arguments have equal roots: everything proved so is true), then
 // algebraic, with the sign test of 3.4.
