@@ -140,6 +140,33 @@
 // product, a sum of two, a comparison with data or with the extent of another axis, positions within a tile) is one as a
 // number: these axes keep their real size, and a symbolic one is undecided.
 //
+// Order by squares (model Q; square.go, field/max.go). The last reading, for maxima that are outputs: a < b iff b − a is
+// a square modulo p, where −1 is none and 2, 3, …, 31 are. It knows that max(2x) = 2·max(x), max(x + c) = max(x) + c and
+// relu(x) − relu(−x) = x. In general its soundness is a heuristic: x² is always a square, so signs of
+// related differences are not as free as over the reals, or not bound to the same side (37·x for x). Here is what makes it a
+// theorem for the programs to which it is confined: field operations and maxima, no exponentials, logarithms,
+// roots, opaque functions, comparisons, integers; the elements of a maximum hold no maxima, nested ones being taken apart.
+//
+// Let d_1 … d_L be the differences of the elements, one for each class of those that are multiples of each other
+// by ±(a fraction of the primes to 31); those whose sign is known for every input are decided by it. Where all signs are given, both graphs are rational functions. (1) If
+// the graphs differ at some real input where both are defined, then, being continuous there, on an open set, which contains an
+// open part of some cell σ ∈ {±1}^L; there their rational functions A_σ ≠ B_σ. (2) A draw meets σ if χ(d_i) = σ_i for all i,
+// χ the quadratic character; the members of a class follow, since χ of their factor is its sign. The probability is
+// 2^−L·Σ_J Π_J σ_i·E χ(d_J), d_J = Π_J d_i over subsets J. Let f = numerator times denominator of d_J, of degree D or less. If f
+// is no constant times a square modulo p, |E χ(f)| ≤ D/√p + 2D²/p: after a change of coordinates f has a
+// squarefree part s of positive degree in x_1, whose discriminant vanishes for a share of at most 2D²/p of the other
+// coordinates; for the others f is no constant times a square in x_1 alone, and Weil's bound is (D − 1)√p for a sum
+// over x_1. So σ has probability η ≥ 2^−L − D/√p − (2D² + D)/p, D the sum of the d_i's degrees. (3) A_σ = B_σ at such a draw with
+// probability D_x/p. (4) Redraws of orders that are not transitive only keep what is real: σ is. So a wrong pair
+// passes T tests with probability (1 − η + D_x/p)^T.
+//
+// That no f is a constant times a square modulo p is shown, not assumed: if f were, χ(f) would be the same in all draws. The
+// vectors of χ(d_i) over 128 draws, with that of a constant, are linearly independent over F_2, or the reading refuses. This is
+// done modulo each of the eight p that the tests take in turn, since a discriminant may vanish modulo one of
+// them. So squares (relu(x³), max(c²x)), products (relu(xy)) and constants with other primes are undecided, although some laws with
+// them hold. The bound counts all that a test compares, so T tests are made on the instance with one position on axes that
+// nothing mixes, and as many on the larger one.
+//
 // Integers as opaque functions (opaque.go). Where random integers show no difference and do not exhaust an input, the
 // elementwise integer operators that depend on it are opaque functions: one fresh integer, bit or row per operator,
 // types and operands, equal in both graphs. Equal so is equal for every meaning of the operators. Casts to
@@ -147,6 +174,36 @@
 // keep their meaning. The bits and rows that one output entry sees are counted as those of inputs are; numbers have
 // the range 2^20. Sums, maxima and orders of integers of an input are refused. A difference found so is no
 // difference of the graphs: their integers may have a law that makes them equal.
+//
+// Domain (1.10; domain.go). Formal equality says nothing of X·(Z/X) at X = 0. So each value carries the conditions under
+// which it is defined along its own way through the graph: divisors are not 0, arguments of logarithms positive, those
+// of roots and powers not negative; the condition of a root that is divided by is that of its argument. A condition
+// that a sign meets is none. Signs hold for all inputs and are strict or not: exp is positive, a root, a square, |x| and a sum of
+// these are not negative, with a positive literal they are positive; weights and extents count as positive, because
+// the weighted sums that matter take the values of real, unweighted ones (4.2). Every condition of an entry of the candidate must be
+// implied by those of the program's entry: it is about the same value (as a field element, so formally but for ε), its
+// opposite, its square, a product or quotient of two, or a rational multiple of height at most 4096, which the
+// first test finds and the others confirm. Take inputs at which all of the program's conditions hold, and the first of
+// the candidate's that fails, in the order of evaluation: the value that it is about is finite and equal to a value that
+// meets it. Where a comparison of data decides, all entries inherit the conditions of what is compared. A partial
+// denominator of a tile is a value that the program does not have, and so must be positive by itself.
+// The coincidences of values that could feign an implication join the error of a test.
+//
+// Literals (literals.go). The primes are public. Each test draws its chain of primes by a key that depends on both graphs and
+// the seed, from 4096 (512 where exponentials nest deepest). Numbers with H bits in all have at most H/60 prime
+// factors of that size, so a number made of them, each used once, vanishes in at most that share of the chains; the share joins
+// the error of a test, and more than 1/8 is undecided.
+//
+// Not equal or undecided (decide.go, witness.go). Two values that differ in a field differ over the reals, unless something was
+// evaluated of which the model knows a part of the laws only: a maximum, an order, an opaque function, an instance of
+// repeated columns. There a difference is no proof. Both graphs are evaluated in float64, on N(0,1), sparse, integer,
+// zero, negative and large inputs, and again with every operation's result jittered by some roundings; a difference that is
+// a thousand times what jitter does is shown to the reader, and without one the pair is undecided.
+// The field's own difference is a witness only where the model is exact.
+//
+// Logarithms that are multiplied by data become opaque values of their ε. So Σ P·log_softmax(x) = Σ P·(x−M) − log S, which
+// needs ΣP·log S = log S for the one logarithm in log P = (x−M) − log S, is undecided: the sum would have to keep ordinary part
+// and logarithm apart, and then P·log(exp(y)·S) and P·(y + log S) would differ.
 //
 // Square roots are opaque first (equal arguments have equal roots: everything proved so is true), then
 // algebraic, with the sign test of 3.4.
@@ -168,8 +225,8 @@
 // # What is assumed
 //
 // One evaluation of operators, tested against float64, the library's definitions and by mutations;
-// ChaCha8 and the keyed hash behave as random functions; literals are not chosen against the pool of
-// primes; types and cuts are as ugraph.Validate says; a generated kernel computes what its μGraph says.
+// ChaCha8 and the keyed hash behave as random functions; no arithmetic of literals or positions inside the graphs
+// makes a number with more large prime factors than their bits allow; types and cuts are as ugraph.Validate says; a generated kernel computes what its μGraph says.
 //
 // # Where the theory ends here
 //
@@ -179,12 +236,8 @@
 // n^n in the compared elements. A difference that is found where no weighted reading exists is shown on
 // an instance of repeated columns and is a reason to refuse, not a proof of inequality.
 //
-// Model Q is not among the readings, so a program whose output is a maximum scaled or shifted on the other side
-// (max(2·x) against 2·max(x), max(x + c) against max(x) + c) is undecided or not equal although it is right; a maximum
-// that cancels, as in every softmax, is not concerned. The square order of the theory is not transitive on five elements
-// or more, and what stands for the sign of a factor is its square class, which only tests in float64 could tell
-// from the sign of a constant. A mean, a scale that keeps its square class and an opaque shape, max(a) = μ + Δ·F((a−μ)/Δ)
-// with Δ = Σ(a−μ)³/Σ(a−μ)², would have both laws for sets of any size.
+// Model Q decides maxima of rational functions without maxima, and no more than six independent differences; larger
+// sets, factors that are squares or have primes above 31, and exponentials beside maxima stay undecided (Order by squares).
 //
 // # Rationale
 //

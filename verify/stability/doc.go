@@ -8,7 +8,7 @@
 //
 // # The rule
 //
-// For twelve distributions of the inputs (inputs.go) and at least 128 rows of each output: ρ of a row is
+// For fourteen distributions of the inputs (inputs.go) and at least 128 rows of each output: ρ of a row is
 // ‖·−R‖₂/‖R‖₂ over the last axis, for the program (p) and the candidate (c). u is the unit roundoff of
 // the output's type, u_a that of its accumulator, L the longest sum, at least 64.
 //
@@ -30,7 +30,7 @@
 // median alone misses an outlier in one row. Why the sensitivity? It forgives an error of κ·u, which
 // the inputs' own rounding makes, but not κ²·u: the difference between Chan's variance and E[x²]−E[x]².
 //
-// Why a small instance? Judging takes twelve runs of each candidate in the interpreter: 15-110 ms for
+// Why a small instance? Judging takes fourteen runs of each candidate in the interpreter: 15-110 ms for
 // most programs at a few hundred terms a sum, minutes at full size. Axes that are summed by themselves
 // keep 512 elements (256 where that is too much work), those of matmuls 256 down to 16, a loop at least 3 trips where
 // it has them, one-row programs get more rows. A literal n, 1/n, n−1 or 1/(n−1) of an axis that is
@@ -42,6 +42,14 @@
 // bound? At 2^60 a sum of 512 squares ends within a factor of 2 of overflow. The rows at the bound
 // make up for a small instance having few elements: f16 X·W rounded before the scale of an rms norm
 // overflows in one element of 10^4 otherwise, and was refused in 5 of 12 runs; now in 12 of 12.
+//
+// Why a long instance beside it? exp(x − max + 80)/sum overflows where 2^15 elements of a row are equal, not
+// where 512 are. What is stable on the small instance is judged again, on N(0,1) and constant rows, with two rows of
+// each output whose reduced axes have their real extents, up to 2^17, or a symbol's upper bound, everything else being short;
+// shorter than real only if a run would cost more than 24 ms. It costs 0.05-0.3 s for a candidate.
+//
+// Why constant rows and small integers? Ties, and variances and differences that are exactly 0. A row that should be 0
+// has no relative error: there the candidate must only be finite.
 //
 // # Calibration
 //
@@ -57,7 +65,8 @@
 //
 // # What it cannot see
 //
-// Errors that need longer sums than the small instance has: an f32 sum of 10^6 terms. Errors on inputs
+// Errors that need longer sums than the long instance has: an f32 sum of 10^6 terms, and those that need long sums and
+// inputs other than N(0,1) or constant rows. Errors on inputs
 // that none of the distributions resembles. The order of sums inside an operator of the target, which
 // is not in the graph, and flushing of subnormals. Accumulators are f32 (f64 for f64) by the language,
 // so sums kept in f16 cannot be written down, and are not judged.
