@@ -54,23 +54,7 @@ func (s *state) verifyAll(ctx context.Context, cands []candidate) []*Choice {
 			}
 			batch = append(batch, cands[at])
 		}
-		verdicts := make([]verdict, len(batch))
-		var g errgroup.Group
-		g.SetLimit(s.jobs())
-		for i := range batch {
-			g.Go(func() error {
-				reason := guarded(func() string {
-					verdicts[i] = s.verifyOne(ctx, batch[i], judge, max(1, s.jobs()/size))
-					return verdicts[i].reason
-				})
-				if reason != "" {
-					verdicts[i].choice, verdicts[i].reason = nil, reason
-				}
-				return nil
-			})
-		}
-		g.Wait() // the functions return no error
-		for i, v := range verdicts {
+		for i, v := range s.verifyBatch(ctx, batch, judge, max(1, s.jobs()/size)) {
 			switch {
 			case v.choice != nil:
 				s.r.Stats.Verified++
@@ -96,6 +80,61 @@ func (s *state) verifyAll(ctx context.Context, cands []candidate) []*Choice {
 		s.r.Stats.Stages = append(s.r.Stats.Stages, StageStats{"verify", "not tried, since others of the form were undecided", skipped})
 	}
 	return passed
+}
+
+// verifyBatch checks candidates side by side, each with as many jobs. When ctx ends, those that do not end with it are
+// left behind: their verdicts are empty.
+func (s *state) verifyBatch(ctx context.Context, batch []candidate, judge func() (*stability.Judge, error), jobs int) []verdict {
+	type numbered struct {
+		i int
+		verdict
+	}
+	done := make(chan numbered, len(batch))
+	check := func(i int) {
+		var v verdict
+		if reason := guarded(func() string {
+			v = s.verifyOne(ctx, batch[i], judge, jobs)
+			return v.reason
+		}); reason != "" {
+			v.choice, v.reason = nil, reason
+		}
+		done <- numbered{i, v}
+	}
+	go func() {
+		var g errgroup.Group
+		g.SetLimit(s.jobs())
+		for i := range batch {
+			g.Go(func() error {
+				check(i)
+				return nil
+			})
+		}
+	}()
+	late, stop := lateness(ctx)
+	defer stop()
+	out := make([]verdict, len(batch))
+	for range batch {
+		select {
+		case n := <-done:
+			out[n.i] = n.verdict
+		case <-late:
+			return out
+		}
+	}
+	return out
+}
+
+// patience is how long a stage that asks others (verification, a device) waits for them when its context has ended.
+const patience = 150 * time.Millisecond
+
+// lateness is a channel that is closed when patience is over; stop frees it.
+func lateness(ctx context.Context) (late <-chan struct{}, stop func()) {
+	over, free := context.WithCancel(context.Background())
+	unhook := context.AfterFunc(ctx, func() { time.AfterFunc(patience, free) })
+	return over.Done(), func() {
+		unhook()
+		free()
+	}
 }
 
 // Verification is how the candidates of a search are verified.
@@ -216,16 +255,34 @@ func (s *state) choose(ctx context.Context, cs []*Choice) error {
 			gs[i] = c.Lowered
 		}
 		start := time.Now()
-		us, err := s.m.Measure(ctx, gs, s.envs[0])
+		type times struct {
+			us  []float64
+			err error
+		}
+		done := make(chan times, 1)
+		go func() {
+			var t times
+			defer func() { done <- t }()
+			defer recovered(&t.err)
+			t.us, t.err = s.m.Measure(ctx, gs, s.envs[0])
+		}()
+		late, stop := lateness(ctx)
+		defer stop()
+		var t times
+		select {
+		case t = <-done:
+		case <-late:
+			t.err = ctx.Err()
+		}
 		s.r.MeasureSeconds += time.Since(start).Seconds()
-		if err != nil {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			return fmt.Errorf("measuring: %w", err)
+		switch {
+		case t.err != nil && ctx.Err() != nil:
+			return ctx.Err()
+		case t.err != nil:
+			return fmt.Errorf("measuring: %w", t.err)
 		}
 		for i, c := range all {
-			c.MeasuredUS = us[i]
+			c.MeasuredUS = t.us[i]
 		}
 		s.report("measure", 1, 1)
 	}

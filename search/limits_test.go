@@ -111,9 +111,11 @@ func checkAnswer(t *testing.T, name string, r *Result, stop string) {
 	}
 }
 
-// stuckDevice is a target that hangs in its second execution or in measuring; the search is ended when it does.
+// stuckDevice is a target that hangs in its second execution or in measuring; the search is ended when it does. A deaf
+// one does not hear of it.
 type stuckDevice struct {
 	inExecution bool
+	deaf        bool
 	end         context.CancelFunc
 	mu          sync.Mutex
 	executed    int
@@ -128,6 +130,9 @@ func (d *stuckDevice) hang(ctx context.Context) error {
 	d.mu.Unlock()
 	d.end()
 	<-ctx.Done()
+	if d.deaf {
+		time.Sleep(2 * time.Second)
+	}
 	return ctx.Err()
 }
 
@@ -149,9 +154,10 @@ func (d *stuckDevice) Measure(ctx context.Context, gs []*ugraph.Graph, env ugrap
 // TestEndWhileExecuting: what had passed when execution or measuring is cut off is the answer.
 func TestEndWhileExecuting(t *testing.T) {
 	g := programtest.Program(t, "lora")
-	for _, inExecution := range []bool{true, false} {
+	for k := range 4 {
+		inExecution, deaf := k%2 == 0, k >= 2
 		ctx, cancel := context.WithCancel(context.Background())
-		d := &stuckDevice{inExecution: inExecution, end: cancel}
+		d := &stuckDevice{inExecution: inExecution, deaf: deaf, end: cancel}
 		var r *Result
 		var err error
 		var took time.Duration
@@ -163,10 +169,10 @@ func TestEndWhileExecuting(t *testing.T) {
 			t.Fatal(err)
 		}
 		if r.Stop != "interrupted" || r.Best == r.Baseline || !r.Best.Executed || r.Best.Equal == nil {
-			t.Errorf("in execution %v: stop %q, the program itself: %v; reason %q", inExecution, r.Stop, r.Best == r.Baseline, r.Reason)
+			t.Errorf("in execution %v, deaf %v: stop %q, the program itself: %v; reason %q", inExecution, deaf, r.Stop, r.Best == r.Baseline, r.Reason)
 		}
 		if took > grace+machine {
-			t.Errorf("in execution %v: returned %v after the end (timers were late by up to %v)", inExecution, took, machine)
+			t.Errorf("in execution %v, deaf %v: returned %v after the end (timers were late by up to %v)", inExecution, deaf, took, machine)
 		}
 		if r.Stats.Rejected != 0 {
 			t.Errorf("%d candidates count as rejected because they were cut off", r.Stats.Rejected)
