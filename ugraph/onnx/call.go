@@ -3,6 +3,7 @@ package onnx
 import (
 	"fmt"
 	"math/big"
+	"slices"
 	"strconv"
 
 	"github.com/morgana-ml/morgana/ugraph"
@@ -126,7 +127,7 @@ func (c *call) ops(op ugraph.Op, attrs ugraph.Attrs, args ...ugraph.ValueID) []u
 			c.refuse("a tensor of %d axes; the limit is %d", c.typ(v).Rank(), maxRank)
 		}
 	}
-	return r
+	return slices.Clone(r) // r is the node's own list
 }
 
 // op adds an operator with one result.

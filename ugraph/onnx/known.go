@@ -115,11 +115,8 @@ func (t *tensor) uniform() bool {
 
 // counts tells whether the elements are integers that a program can count.
 func (t *tensor) counts() bool {
-	if t.typ.DType == ugraph.Bool {
-		return false
-	}
-	_, _, ok := t.known.progression()
-	return ok
+	_, step, ok := t.known.progression()
+	return ok && (t.typ.DType == ugraph.I64 || t.typ.DType == ugraph.I32) && step > -1<<30 && step < 1<<30
 }
 
 // progression tells whether known integers are start, start + step, …: then a program counts them.
@@ -129,7 +126,7 @@ func (k *known) progression() (start, step int64, ok bool) {
 	}
 	a, okA := k.ints[0].Const()
 	b, okB := k.ints[1].Const()
-	if !okA || !okB || (a < 0) != (b < 0) && (a > math.MaxInt32 || a < math.MinInt32) {
+	if !okA || !okB || a > math.MaxInt32 || a < math.MinInt32 || b > math.MaxInt32 || b < math.MinInt32 {
 		return 0, 0, false
 	}
 	for i, d := range k.ints {
