@@ -579,7 +579,7 @@ func (s *search) groups(from cellSet, f func(to cellSet)) bool {
 	visit = func(at cellSet) {
 		for c := range s.cells {
 			to := at | 1<<c
-			if len(seen) > maxIdeals || len(seen)&1023 == 0 && s.ctx.Err() != nil || at.has(c) || s.cells[c].needs&^at != 0 || seen[to] {
+			if len(seen) > maxIdeals || len(seen)&63 == 0 && s.ctx.Err() != nil || at.has(c) || s.cells[c].needs&^at != 0 || seen[to] {
 				continue
 			}
 			group := to &^ from

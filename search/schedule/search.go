@@ -265,7 +265,7 @@ type child struct {
 
 // branch fixes grid axis number i of the space, then the loop.
 func (s *search) branch(p *point, i int) {
-	if s.ticks++; s.ticks&255 == 0 && s.ctx.Err() != nil {
+	if s.ticks++; s.ticks&15 == 0 && s.ctx.Err() != nil {
 		return
 	}
 	var next []point
