@@ -34,8 +34,9 @@ type analysis struct {
 	basis map[int]int32  // number of a basis exponent of lower → its entry of the tape
 	most  int            // more exponents than these make the bound void: the evaluation stops; 0: no limit
 
-	hashed map[uint64]bool // what was hashed: opaque values, arguments of maxima
-	sparse *sparse         // counts exponential monomials; nil: they are not asked for
+	hashed  map[uint64]bool // what was hashed: opaque values, arguments of maxima
+	sparse  *sparse         // counts exponential monomials; nil: they are not asked for
+	squares *squares        // lists compared differences; nil: they are not asked for
 }
 
 func newAnalysis(s *field.Space, comp, block int, derivatives bool) *analysis {
@@ -134,6 +135,7 @@ func (a *analysis) opaqueValue(v field.Value) dual {
 	}
 	k := a.s.Key(v)
 	a.hashed[k] = true
+	a.squares.refuse("an opaque function")
 	return a.variable(v, k, leafOpaque)
 }
 
@@ -392,6 +394,7 @@ func (a *analysis) log(x dual) dual {
 	a.hash(x)
 	x = a.plain(x)
 	x.v = v
+	a.squares.refuse("a logarithm")
 	a.hashed[a.s.Key(v)] = true
 	return x
 }
@@ -461,6 +464,9 @@ func (a *analysis) max(xs []dual) dual {
 	v := a.s.Max(vs...)
 	if v.IsTag() {
 		return dual{v: v}
+	}
+	if a.squares != nil {
+		a.squares.compare(a, xs, v)
 	}
 	if a.s.IsSet(v) {
 		k := a.s.Key(v)

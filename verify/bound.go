@@ -24,6 +24,7 @@ type bound struct {
 	degree      int64 // of a difference of two outputs
 	least       int   // number of tests that must be made at least
 	weak        *weak // bound 3.1; nil: 3.2
+	squares     int   // model Q: classes of compared differences
 }
 
 // maxTests bounds the tests of a verification.
@@ -53,6 +54,15 @@ func (b *bound) tests(opt Options) (int, error) {
 	return int(n), nil
 }
 
+// after is log2 of the error after n tests.
+func (b *bound) after(n int) float64 {
+	e := b.log2 * float64(n)
+	if b.cells < 1 {
+		e = max(e, float64(n)*math.Log1p(-b.cells)/math.Ln2)
+	}
+	return e
+}
+
 // analysisTest is the number of the draws that serve the bounds; tests count from 0.
 const analysisTest = 1 << 20
 
@@ -79,7 +89,11 @@ func (c *check) analysisOf(st setting, comp, block, point, try int, derivatives 
 	words := c.key.Label("assignments")
 	words = words.Derive(uint64(c.assignment+1), 0)
 	key := c.key.Derive(analysisTest+uint64(point), uint64(try))
-	sp := field.NewSpace(c.chain(analysisTest+point, 0, st.comps), st.comps, key, st.model, st.roots)
+	chain := c.chain(analysisTest+point, 0, st.comps)
+	if st.cycle > 0 {
+		chain = c.chain(st.at, 0, st.comps)
+	}
+	sp := field.NewSpace(chain, st.comps, key, st.model, st.roots)
 	sp.OrderLevels, sp.Symbols = max(1, st.levels), st.symbols
 	sp.Unconditioned, sp.Domains = st.roots == field.AlgebraicRoots, true
 	a := newAnalysis(sp, comp, block, derivatives)
@@ -95,6 +109,9 @@ func (c *check) analysisOf(st setting, comp, block, point, try int, derivatives 
 func (c *check) bound(in *instance, st setting) (*bound, error) {
 	if st.weak {
 		return c.weakBound(in, st)
+	}
+	if st.model == field.Q {
+		return c.squareBound(in, st)
 	}
 	b := &bound{block: -1, cells: 1, c: 1}
 	top := max(0, st.comps-2)
@@ -465,7 +482,14 @@ func (c *check) signs(in *instance, st setting, b *bound) error {
 			}
 		}
 	}
-	rank := 0
+	if n := len(rows) - rankF2(rows); n > 0 {
+		b.cells *= math.Exp2(-float64(n))
+	}
+	return nil
+}
+
+// rankF2 is the rank of vectors of 128 bits.
+func rankF2(rows [][2]uint64) int {
 	var basis [][2]uint64
 	for _, v := range rows {
 		for _, w := range basis {
@@ -475,13 +499,9 @@ func (c *check) signs(in *instance, st setting, b *bound) error {
 		}
 		if v != ([2]uint64{}) {
 			basis = append(basis, v)
-			rank++
 		}
 	}
-	if n := len(rows) - rank; n > 0 {
-		b.cells *= math.Exp2(-float64(n))
-	}
-	return nil
+	return len(basis)
 }
 
 func less128(a, b [2]uint64) bool { return a[1] < b[1] || a[1] == b[1] && a[0] < b[0] }

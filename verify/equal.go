@@ -252,6 +252,8 @@ type setting struct {
 	lenient  bool
 	symbols  bool // literals that are no short fractions are variables
 	weak     bool // the error of a test is bounded by 3.1
+	cycle    int  // chains of primes that the tests take in turn; 0: each its own
+	at       int  // of these, that of an analysis
 	comps    int
 	places   [][]int // the real size: per output of the program, the entries to evaluate; nil: all of an instance
 }
@@ -270,7 +272,11 @@ func (c *check) draw(in *instance, st setting, test int) (*evaluation, error) {
 	c.test = test
 	for try := 0; ; try++ {
 		key := c.key.Derive(uint64(test), uint64(try))
-		sp := field.NewSpace(c.chain(test, try, st.comps), st.comps, key, st.model, st.roots)
+		chain := c.chain(test, try, st.comps)
+		if st.cycle > 0 {
+			chain = c.chain(test%st.cycle, 0, st.comps)
+		}
+		sp := field.NewSpace(chain, st.comps, key, st.model, st.roots)
 		sp.OrderLevels, sp.Symbols, sp.Domains = max(1, st.levels), st.symbols, true
 		ev, err := evaluateBoth[field.Value](c, fieldAlgebra{sp}, in, st, &fieldSource{s: sp})
 		if err == nil && st.induct {

@@ -50,6 +50,9 @@ func (c *check) record(s *sizing, in *instance, w way, r reading, b *bound, ev *
 		c.note("bound 3.2: %d exponents of rank %d, C = %.0f, %s", b.terms, b.rank, b.c, affine)
 	}
 	c.noteWeak(b)
+	if b.squares > 0 {
+		c.note("model Q: %d independent differences decide the order by squares; a test meets each real order with probability %.3g or more, T = %d", b.squares, b.cells, c.res.Tests)
+	}
 	c.note("error of one test 2^%.1f, model %s of the maximum, %s square roots", b.log2, r.model, rootsText(r.roots, b))
 	c.noteSymbols(r)
 	c.noteLiterals(b)

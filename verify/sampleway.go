@@ -113,7 +113,7 @@ func (c *check) tryPlaces(r reading) (*mismatch, error) {
 		return nil, err
 	}
 	whole = whole && !c.partialBlocks
-	c.res.Tests, c.res.ErrorLog2 = tests, b.log2*float64(tests)
+	c.res.Tests, c.res.ErrorLog2 = tests, b.after(tests)
 	if n := max(1, c.opt.Candidates); n > 1 {
 		c.res.ErrorLog2 += math.Log2(float64(n))
 	}

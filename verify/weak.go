@@ -278,13 +278,19 @@ func (a *analysis) seeDifference(x, y dual, t *terms) {
 	t.see(s.add(s.of(&x), s.of(&y)).num, float64(max(x.nx+y.dx, y.nx+x.dx)))
 }
 
-// runSparse evaluates both graphs, and once more with loops in one trip where they are proved by induction,
-// with exponential monomials of the exponents in component comp.
+// runSparse counts exponential monomials of the exponents in component comp.
 func (c *check) runSparse(in *instance, st setting, comp, point int, labels bool) (a *analysis, p, once *pairOf[dual], err error) {
+	return c.runTwice(in, st, comp, -1, point, func(a *analysis) {
+		a.sparse = &sparse{exponents: a.s.Prime(comp), values: a.s.Prime(comp + 1), top: comp + 1, labels: labels, spent: &c.sparseTerms, aboveSeen: map[uint64]bool{}, hashedSeen: map[uint64]bool{}}
+	})
+}
+
+// runTwice evaluates both graphs, and where loops are proved by induction once more with loops in one trip.
+func (c *check) runTwice(in *instance, st setting, comp, block, point int, prepare func(a *analysis)) (a *analysis, p, once *pairOf[dual], err error) {
 	for try := 0; ; try++ {
 		var src dualSource
-		a, src = c.analysisOf(st, comp, -1, point, try, false)
-		a.sparse = &sparse{exponents: a.s.Prime(comp), values: a.s.Prime(comp + 1), top: comp + 1, labels: labels, spent: &c.sparseTerms, aboveSeen: map[uint64]bool{}, hashedSeen: map[uint64]bool{}}
+		a, src = c.analysisOf(st, comp, block, point, try, false)
+		prepare(a)
 		p, err = evaluateBoth[dual](c, a, in, st, src)
 		if err == nil && st.induct {
 			once, err = evaluateBoth[dual](c, a, in.singleTrip(), st, src)

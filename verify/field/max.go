@@ -41,11 +41,18 @@ func (s *Space) Max(vs ...Value) Value {
 		best.Domain = domain
 		return best
 	case Q:
+		live = s.distinct(live)
+		if len(live) > 2 && !s.Transitive(live) {
+			return s.fail(&Redraw{"an order by squares that is not transitive"})
+		}
 		best := live[0]
 		for _, v := range live[1:] {
 			if s.squareLess(best, v) {
 				best = v
 			}
+		}
+		if len(live) > 1 {
+			best.Sign = s.signOfMax(live)
 		}
 		best.Domain = domain
 		return best
@@ -89,6 +96,17 @@ func (s *Space) Max(vs ...Value) Value {
 	return v
 }
 
+// distinct drops values that are equal to earlier ones.
+func (s *Space) distinct(live []Value) []Value {
+	out := live[:0]
+	for _, v := range live {
+		if !slices.ContainsFunc(out, v.Same) {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
 // greatestNumber drops all numbers but the greatest.
 func greatestNumber(live []Value) []Value {
 	best := -1
@@ -126,11 +144,10 @@ func (s *Space) rankOf(v Value) uint64 {
 	return s.order.Word(k, 0) % s.OrderLevels
 }
 
-// squareLess is model Q's a < b: b−a is a square in the top component.
+// squareLess is model Q's a < b: b−a has a positive sign for every input, or a square in the top component.
 func (s *Space) squareLess(a, b Value) bool {
 	d := s.Sub(b, a)
 	s.Lossy = true
-	s.compared = append(s.compared, [2]Value{a, b})
 	if d.Kind != Ord || d.IsTag() {
 		s.fail(&Unsupported{"the square order of infinities or logarithms"})
 		return false
@@ -139,6 +156,9 @@ func (s *Space) squareLess(a, b Value) bool {
 	if d.Mask>>t&1 == 0 {
 		s.noComponent()
 		return false
+	}
+	if d.Sign != Unsigned {
+		return d.Sign > 0
 	}
 	if d.C[t] == 0 {
 		if !d.zero() {

@@ -28,10 +28,9 @@ type Space struct {
 	inputs, opaque Key
 	order          Key
 
-	sets     map[uint64][]uint64 // top residue of a set-maximum → its sorted keys
-	rank     map[uint64]struct{} // H: distinct compared elements
-	compared [][2]Value          // Q: compared differences, for the transitivity test
-	roots    map[uint64]Value    // algebraic roots: distinct arguments
+	sets  map[uint64][]uint64 // top residue of a set-maximum → its sorted keys
+	rank  map[uint64]struct{} // H: distinct compared elements
+	roots map[uint64]Value    // algebraic roots: distinct arguments
 
 	// Domains keeps track of the conditions under which values are defined.
 	Domains bool
