@@ -218,7 +218,7 @@ func TestCandidates(t *testing.T) {
 		defer d.Close()
 		devices = append(devices, d)
 	}
-	each := 3
+	each := 2
 	if testing.Short() {
 		each = 1
 	}
@@ -319,7 +319,7 @@ func TestRunsWithoutAllocation(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, c := range append(candidates(t, g, 2), g) {
+			for _, c := range append(candidates(t, g, 1), g) {
 				s, err := Open(d, c, nil, in)
 				if err != nil {
 					t.Fatal(err)
@@ -332,7 +332,7 @@ func TestRunsWithoutAllocation(t *testing.T) {
 				for range 20 { // every thread has met every block
 					run()
 				}
-				if n := testing.AllocsPerRun(50, run); n != 0 {
+				if n := testing.AllocsPerRun(20, run); n != 0 {
 					t.Fatalf("%s, %d threads: %v allocations a run\n%s", name, threads, n, text.Print(c))
 				}
 			}
