@@ -81,6 +81,8 @@ var cutPairs = []struct {
 			store P(n=1, reduce=sum) = accum(load(E, a=1, loop=1) @ load(W, a=0, loop=0, n=1)) }
 		Q = kernel k3(X) grid(a: 4096 by 512) { store Q(reduce=sum) = sum(load(X, a=1), axis=1, keepdims=true) }
 		Y = P + Q }`, true},
+	{"a reshape of 21 million elements", `program p(X: f32[6000, 3500]) -> (Y) { Y = exp(reshape(X, shape=[10000, 2100])) }`,
+		`program p(X: f32[6000, 3500]) -> (Y) { Y = reshape(exp(X), shape=[10000, 2100]) }`, true},
 	{"a size that one of them does not take", `program p(X: f32[8, S]) -> (Y) where S <= 8192 { Y = sum(X, axis=1) }`,
 		`program p(X: f32[8, S]) -> (Y) where S <= 16 { Y = sum(X, axis=1) }`, false},
 	{"multiples only", `program p(X: f32[8, S]) -> (Y) where S <= 8192 { Y = sum(X, axis=1) }`,

@@ -228,6 +228,9 @@ func (e *engine[V]) product(a, b *tensor[V], ta, tb bool) (*tensor[V], error) {
 	outer := len(shape)
 	shape = append(append([]int(nil), shape...), a.shape[am], b.shape[bn])
 	axes = append(append([]axis(nil), axes...), a.axes[am], b.axes[bn])
+	if err := fits(shape); err != nil {
+		return nil, err
+	}
 	r := newTensor[V](a.dt, shape)
 	r.axes = axes
 	sa, sb := strides(a.shape), strides(b.shape)

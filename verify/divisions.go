@@ -108,12 +108,15 @@ func (s *sizing) faithful(size []int, loops bool) error {
 	owners := s.owners()
 	done := map[int]bool{}
 	for i := range s.rels {
+		if err := s.counted(&s.rels[i], size, loops, owners); err != nil {
+			return err
+		}
 		r := s.find(s.rels[i].whole)
 		if done[r] {
 			continue
 		}
 		done[r] = true
-		bs := s.boundaries(r, size, loops, owners, 0)
+		bs := append(s.boundaries(r, size, loops, owners, 0), boundary{real: ugraph.D(1), here: 1}) // positions are parts, too
 		for i, a := range bs {
 			for _, b := range bs[:i] {
 				if !apartAsReal(a, b) {
@@ -123,6 +126,25 @@ func (s *sizing) faithful(size []int, loops bool) error {
 		}
 	}
 	return nil
+}
+
+// counted checks that an axis has as many tiles as the instance is to have: all trips and the blocks that
+// results depend on, and of a loop that induction proves, two.
+func (s *sizing) counted(rel *relation, size []int, loops bool, owners map[int]cutOwner) error {
+	o, ok := owners[rel.partsSlot()]
+	if !ok || rel.kind != tiled {
+		return nil
+	}
+	w, tile, n := size[s.find(rel.whole)], size[s.find(rel.parts[0])], size[s.find(rel.parts[1])]
+	if tile < 1 {
+		return nil
+	}
+	have := (w + tile - 1) / tile
+	switch exact := o.grid < 0 && loops || o.grid >= 0 && (s.boundGrid(o) || s.reduced[rel.parts[1]]); {
+	case have == n, !exact && o.grid >= 0, !exact && have >= min(n, 2):
+		return nil
+	}
+	return &errUndecided{fmt.Sprintf("no small instance cuts an axis of extent %s by %s into %d tiles as the real size does: %d by %d", s.real[rel.whole], s.real[rel.parts[0]], n, w, tile)}
 }
 
 // apartAsReal tells whether two divisions of an axis relate in the instance as they do in reality.

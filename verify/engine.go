@@ -40,6 +40,21 @@ const maxSteps = 1 << 28
 
 type errTooLarge struct{}
 
+// maxTensor bounds the entries of one tensor of an instance.
+const maxTensor = 1 << 23
+
+// fits checks the size of a tensor before it is made.
+func fits(shape []int) error {
+	n := 1
+	for _, d := range shape {
+		if d > maxTensor/n {
+			return &errTooLarge{}
+		}
+		n *= max(d, 1)
+	}
+	return nil
+}
+
 func (*errTooLarge) Error() string { return "an instance needs too many operations" }
 
 // run evaluates a kernel-level or thread graph on its inputs.
@@ -249,6 +264,9 @@ func joined[V any](lin linearity, lenient bool, args []*tensor[V]) ([]int, []axi
 func (e *engine[V]) elementwise(op ugraph.Op, attrs ugraph.Attrs, dt ugraph.DType, args []*tensor[V]) (*tensor[V], error) {
 	shape, axes, err := joined(linearities[op], e.lenient, args)
 	if err != nil {
+		return nil, err
+	}
+	if err := fits(shape); err != nil {
 		return nil, err
 	}
 	t := newTensor[V](dt, shape)

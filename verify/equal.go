@@ -173,6 +173,7 @@ type check struct {
 	exhaustive    map[int]bool              // inputs of 8 bits of which each test draws the next value
 	opaque        *opaqueInts               // integer operators that are opaque functions; nil: integers are exhausted
 	limit         int                       // of entries and terms of an evaluation of places; 0: maxDemand
+	work          int                       // entries and terms of all evaluations so far
 	demand        int                       // entries and terms that the last evaluation of places asked for
 	scale         map[[2]int32]field.Factor // factors between conditions of both graphs, as the first test found them
 	sparseTerms   int                       // exponential monomials that bound 3.1 has made
@@ -296,6 +297,13 @@ func (c *check) draw(in *instance, st setting, test int) (*evaluation, error) {
 // redrawWork bounds the input entries that the redraws of one test draw.
 const redrawWork = 1 << 20
 
+// maxInstance bounds the input entries of one evaluation of all entries, maxWork the entries and terms
+// of all evaluations of a pair: what needs more is undecided.
+const (
+	maxInstance = 1 << 18
+	maxWork     = 1 << 26
+)
+
 // inputElements is the number of input entries of an instance.
 func (c *check) inputElements(in *instance) (int, error) {
 	total := 0
@@ -369,6 +377,9 @@ func evaluateBoth[V any](c *check, alg algebra[V], in *instance, st setting, src
 	if st.places != nil {
 		return evaluatePlaces(c, alg, in, st.places, src)
 	}
+	if n, err := c.inputElements(in); err != nil || n > maxInstance || c.work > maxWork {
+		return nil, first(err, &errTooLarge{})
+	}
 	e := &engine[V]{alg: alg, inst: in, ctx: c.ctx, accums: map[*ugraph.Graph][]*tensor[V]{}, trips: map[*ugraph.Graph][]*tensor[V]{}}
 	e.lenient, e.opaque, e.word = st.lenient, c.opaque, src.word
 	if st.weighted {
@@ -390,6 +401,7 @@ func evaluateBoth[V any](c *check, alg algebra[V], in *instance, st setting, src
 	if err != nil {
 		return nil, &inProgram{err}
 	}
+	c.work += e.steps
 	accA, tripA := e.accums, e.trips
 	e.accums, e.trips = map[*ugraph.Graph][]*tensor[V]{}, map[*ugraph.Graph][]*tensor[V]{}
 	e.steps = 0
@@ -405,6 +417,7 @@ func evaluateBoth[V any](c *check, alg algebra[V], in *instance, st setting, src
 	if err != nil {
 		return nil, err
 	}
+	c.work += e.steps
 	return &pairOf[V]{outA, outB, accA, e.accums, tripA, e.trips}, nil
 }
 

@@ -122,6 +122,7 @@ func (s *sizing) add(g *ugraph.Graph) {
 		if s.freeGrids == nil {
 			s.freeGrids = map[cutOwner]bool{}
 		}
+		s.grids[g] = nil // a graph may be compared with itself
 		for gi, d := range g.Grid {
 			s.grids[g] = append(s.grids[g], s.cut(d))
 			s.freeGrids[cutOwner{g, gi}] = freeGrid(g, gi)

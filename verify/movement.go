@@ -194,6 +194,9 @@ func (e *engine[V]) broadcast(g *ugraph.Graph, n *ugraph.Node, x *tensor[V]) (*t
 		}
 		shape[j], axes[j] = d, axis{cols: cols}
 	}
+	if err := fits(shape); err != nil {
+		return nil, err
+	}
 	return x.move(shape, broadcastStrides(x.shape, shape), 0, axes), nil
 }
 

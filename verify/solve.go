@@ -96,6 +96,7 @@ func (s *sizing) solve(p plan) (*instance, error) {
 			in.blocks[r] = nil
 		case (s.reduced[cs.parts] || s.boundGrid(o)) && ok && n <= maxCombined:
 			want = n
+			whole[r] = true
 		case s.reduced[cs.parts] || s.boundGrid(o):
 			crowd = true
 		case p.single[r]:
