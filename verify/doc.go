@@ -64,8 +64,30 @@
 // Loops (4.3). The closed form of the accumulators over a set of columns is what one trip over all of
 // them leaves. An instance of two trips, and the same columns in one, must agree in every accumulator:
 // update(state(T), B) = state(T ∪ B), for T and B of the sizes above. By induction on trips a loop of
-// any number of trips and any tile ends in the state of one trip. Where that fails (a loop that adds a
-// constant per trip) the real number of trips is evaluated instead, and a symbolic one is refused.
+// any number of trips and any tile ends in the state of one trip. What a trip stores is compared in the
+// same way: a position's value after T and B is its value after T ∪ B. A sum that folds trips upon each
+// other, tile position by tile position, is compared by its total: the trips' tiles are only added, and
+// what is read of it after the loop is linear until it is summed (so the engine refuses to divide it),
+// hence total(T ∪ B) = total(T) + total(B) is all that any number of trips needs; beside running(),
+// previous() or a factor the state would be more than the total, and the induction fails. Where it fails
+// (a loop that adds a constant per trip, a prefix sum that is stored) the real number of trips is
+// evaluated instead, each with all the columns, and a symbolic number is refused.
+//
+// Cuts. In a small instance two cuts of one axis may coincide that differ in reality: a tile of 8 and a
+// group of 16 are both one half of it. What is proved, and of which cuts (cuts.go, divisions.go):
+//   - A cut by the grid is free if every result entry at position p depends on the operands' entries at p
+//     alone along the cut axis, or the store adds up (takes the maximum of) values that are linear sums
+//     (maxima) over the tile. The kernel's results are then the same for every division of the axis, by
+//     inspection, and the instance may cut it anyhow. A loop that induction proves is free too.
+//   - All others are bound: a norm or maximum of a tile that is stored, stacked partial results; and
+//     reshapes, splits, joints of the programs, and loops that are run by their real number of trips. Where
+//     all bound divisions of an axis form a chain (one's parts are divided by the next one's), the axis
+//     is as many axes from the start (theory 4.2, derived axes), each with columns for its own reductions. The
+//     instance is used only if it has the same chain: divisions coincide where they do in reality, others
+//     are strictly finer or coarser in the same order, and parts of one position are such in reality.
+//     Blocks of a bound cut are as many as in reality, or have weights of their own where they are combined.
+//   - Anything else (tiles of 24 beside groups of 16, a symbolic number of bound blocks, parts of unequal
+//     extents beside another division) is evaluated at the real size, or undecided.
 //
 // Exponents (3.2). P = Σ f_i·ω^(Σ …) becomes a Laurent polynomial in z_k = ω^(t_k/Δ) for a basis t_1…t_r of the arguments.
 // Reading the proof again: z is uniform on H^r if the basis is an affine image of full rank
