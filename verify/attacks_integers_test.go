@@ -59,6 +59,9 @@ var integerAttacks = []struct{ name, a, b string }{
 	{"causal attention of T queries and S keys, its mask from the start", `program p(Q: f32[1, 1, T, 16], K: f32[1, 1, S, 16], V: f32[1, 1, S, 16]) -> (Y) where T <= 8192, S <= 8192 { Y = attention(Q, K, V, scale=1, causal=true) }`,
 		"program p(Q: f32[1, 1, T, 16], K: f32[1, 1, S, 16], V: f32[1, 1, S, 16]) -> (Y) where T <= 8192, S <= 8192 {" + positions("T", "S") +
 			`Y = softmax(where(J <= I, matmul(Q, K, transpose_b=true), -inf)) @ V }`},
+	{"causal attention, the own key left out", "program p(Q: f32[1, 1, S, 16], K: f32[1, 1, S, 16], V: f32[1, 1, S, 16]) -> (Y) where S <= 4096 { Y = attention(Q, K, V, scale=0.25, causal=true) }",
+		"program p(Q: f32[1, 1, S, 16], K: f32[1, 1, S, 16], V: f32[1, 1, S, 16]) -> (Y) where S <= 4096 {" + positions("S", "S") +
+			`Y = softmax(where(J < maximum(I, 1), matmul(Q, K, transpose_b=true) * 0.25, -inf)) @ V }`},
 	{"greatest positions compared", `program p(X: f32[8], Z: f32[8]) -> (Y) { Y = where(max(iota(n=4096)) < max(iota(n=5000)), X, Z) }`, `program p(X: f32[8], Z: f32[8]) -> (Y) { Y = Z + 0*X }`},
 	{"a product of literals", `program p(X: f32[8, S]) -> (Y) where S <= 8192 { Y = X + 0 }`,
 		"program p(X: f32[8, S]) -> (Y) where S <= 8192 {" + positions("8", "S") + `Y = where(J < const(value=1000, dtype=i32) * const(value=8, dtype=i32), X, 0) }`},
@@ -118,6 +121,9 @@ var integerPairs = []struct{ name, a, b string }{
 		`program p(X: f32[T, S]) -> (Y) where T <= 8192, S <= 8192 {` + positions("T", "S") + `Y = where(I - max(I, axis=0, keepdims=true) + max(J, axis=1, keepdims=true) < J, 0, X) }`},
 	{"a product of literals in reach", "program p(X: f32[8, S]) -> (Y) where S <= 4096 {" + positions("8", "S") + `Y = where(J < const(value=5, dtype=i32) * const(value=8, dtype=i32), X, 0) }`,
 		"program p(X: f32[8, S]) -> (Y) where S <= 4096 {" + positions("8", "S") + `Y = where(J >= 40, 0, X) }`},
+	{"causal attention by its definition, symbolic", "program p(Q: f32[1, 1, S, 16], K: f32[1, 1, S, 16], V: f32[1, 1, S, 16]) -> (Y) where S <= 4096 { Y = attention(Q, K, V, scale=0.25, causal=true) }",
+		"program p(Q: f32[1, 1, S, 16], K: f32[1, 1, S, 16], V: f32[1, 1, S, 16]) -> (Y) where S <= 4096 {" + positions("S", "S") +
+			`Y = softmax(where(J <= I, matmul(Q, K, transpose_b=true) * 0.25, -inf)) @ V }`},
 	{"an integer and one", "program p(I: i32[64]) -> (Y) { Y = I + 1 }", "program p(I: i32[64]) -> (Y) { Y = 1 + I }"},
 	{"a choice by integers", "program p(I: i32[64], X: f32[64], Z: f32[64]) -> (Y) { Y = where(I < 5, X + Z, X) }", "program p(I: i32[64], X: f32[64], Z: f32[64]) -> (Y) { Y = X + where(5 > I, Z, 0) }"},
 	{"rows by a computed index, in a kernel", "program p(X: f32[1000, 64], I: i32[16], W: f32[64, 8]) -> (Y) { Y = gather(X, I + 1) @ W }",

@@ -21,7 +21,7 @@ type reductionUse struct {
 	sig     string
 	g       *ugraph.Graph
 	result  ugraph.ValueID
-	inside  bool // the reduction is inside a composite operator whose later steps may mix any axis
+	inside  int // the axis that later steps of the same operator mix; −1: none
 }
 
 // maxColumns bounds the columns of an axis; an axis that needs more is not proved at all sizes.
@@ -115,7 +115,7 @@ func (s *sizing) uses(g *ugraph.Graph, sig []string, axisOf func(int) int, input
 		x := n.Args[0]
 		rank := g.Values[x].Rank()
 		add := func(ax int, isMax bool, kind string, carried []int) {
-			u := reductionUse{axis: axisOf(s.slot(g, x, ax)), max: isMax, sig: kind + sig[n.Results[0]], g: g, result: n.Results[0]}
+			u := reductionUse{inside: -1, axis: axisOf(s.slot(g, x, ax)), max: isMax, sig: kind + sig[n.Results[0]], g: g, result: n.Results[0]}
 			for _, c := range carried {
 				u.carried = append(u.carried, axisOf(c))
 			}
@@ -173,9 +173,9 @@ func (s *sizing) uses(g *ugraph.Graph, sig []string, axisOf func(int) int, input
 			q := result()
 			keys := s.slot(g, n.Args[1], g.Values[n.Args[1]].Rank()-2)
 			add(rank-1, false, "scores", append(q[:len(q)-1:len(q)-1], keys))
-			out[len(out)-1].inside = true
+			out[len(out)-1].inside = axisOf(keys)
 			for _, kind := range []string{"sum", "out", "max"} {
-				u := reductionUse{axis: axisOf(keys), max: kind == "max", sig: kind + sig[n.Results[0]], g: g, result: n.Results[0], inside: true}
+				u := reductionUse{inside: -1, axis: axisOf(keys), max: kind == "max", sig: kind + sig[n.Results[0]], g: g, result: n.Results[0]}
 				for _, c := range q {
 					u.carried = append(u.carried, axisOf(c))
 				}
@@ -286,7 +286,7 @@ func (c *check) needs(s *sizing) (need map[int]int, over []int, single, free map
 		}
 		axes, all := fl.mixed(u.g, u.result)
 		for _, q := range u.carried {
-			if all || u.inside || axes[q] {
+			if all || q == u.inside || axes[q] {
 				mixed[i][q] = true
 			}
 		}
