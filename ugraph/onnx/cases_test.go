@@ -165,11 +165,9 @@ func yes(b bool) float64 {
 // Every operator of the table has a case, and each case's numbers come out.
 func TestOperators(t *testing.T) {
 	tested := map[string]bool{}
-	for _, list := range [][]opCase{elementwiseCases, reductionCases, normCases, moveCases, indexCases, productCases} {
-		for i, c := range list {
-			tested[c.typ] = true
-			t.Run(fmt.Sprintf("%s_%d", c.typ, i), func(t *testing.T) { c.check(t) })
-		}
+	for i, c := range allCases() {
+		tested[c.typ] = true
+		t.Run(fmt.Sprintf("%s_%d", c.typ, i), func(t *testing.T) { c.check(t) })
 	}
 	for name, row := range operators {
 		if row.doc == "" {

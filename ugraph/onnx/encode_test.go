@@ -45,11 +45,7 @@ func value(name string, elem int64, dims ...any) []byte {
 
 // floats and ints encode a TensorProto with raw data.
 func floats(name string, dims []int64, v ...float64) []byte {
-	var raw []byte
-	for _, x := range v {
-		raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(float32(x)))
-	}
-	return rawTensor(name, tFloat, dims, raw)
+	return rawTensor(name, tFloat, dims, rawBytes(v...))
 }
 
 func ints(name string, dims []int64, v ...int64) []byte {
@@ -151,4 +147,13 @@ func (g graph) model(opset int64) []byte {
 	b := num(nil, 1, 8)
 	b = msg(b, 7, g.encode())
 	return msg(b, 8, num(str(nil, 1, ""), 2, opset))
+}
+
+// rawBytes are floats, little-endian.
+func rawBytes(v ...float64) []byte {
+	var raw []byte
+	for _, x := range v {
+		raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(float32(x)))
+	}
+	return raw
 }

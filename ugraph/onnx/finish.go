@@ -52,8 +52,12 @@ func (im *importer) finish(g *graphProto) (*Result, error) {
 			return nil, err
 		}
 		r.Programs = append(r.Programs, p)
+		has := map[string]bool{}
+		for _, in := range p.Inputs {
+			has[p.Values[in.Value].Name] = true
+		}
 		for _, t := range im.uses[level] {
-			if w := t.weight; w != nil && !seen[w] && p.InputByName(t.ident) >= 0 {
+			if w := t.weight; w != nil && !seen[w] && has[t.ident] {
 				seen[w], w.Name = true, t.ident
 				r.Weights = append(r.Weights, w)
 			}
@@ -169,7 +173,7 @@ func (im *importer) inputsOf(level int, live []bool, whole bool) []*tensor {
 		case !live[t.ids[level]] && !(whole && t.weight == nil):
 		case t.weight != nil:
 			weights = append(weights, t)
-		case !slices.Contains(im.inputs, t):
+		case !t.given:
 			data = append(data, t)
 		}
 	}

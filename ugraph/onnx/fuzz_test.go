@@ -10,10 +10,8 @@ import (
 
 // Whatever the bytes are, an import ends with programs that are legal and print, or with an error.
 func FuzzOnnx(f *testing.F) {
-	for _, list := range [][]opCase{elementwiseCases, reductionCases, normCases, moveCases, indexCases, productCases} {
-		for _, c := range list {
-			f.Add(c.model())
-		}
+	for _, c := range allCases() {
+		f.Add(c.model())
 	}
 	f.Fuzz(func(t *testing.T, model []byte) {
 		for _, partial := range []bool{false, true} {

@@ -81,12 +81,14 @@ type importer struct {
 	results  []*tensor              // the tensors that nodes of a program computed, in order
 	demanded map[*tensor]bool       // by something outside of its program
 
-	symbols     []ugraph.Symbol
-	fixed       map[string]bool
-	defaulted   []string
-	idents      map[string]int    // names in programs, and how many were made from each
-	reserved    map[string]string // the outputs' names in programs
-	unsupported []Unsupported
+	symbols []ugraph.Symbol
+
+	declaredSymbols map[string]bool
+	fixed           map[string]bool
+	defaulted       []string
+	idents          map[string]int    // names in programs, and how many were made from each
+	reserved        map[string]string // the outputs' names in programs
+	unsupported     []Unsupported
 }
 
 // Import reads an ONNX model. Errors say where in the file (field, node, tensor): what is no model,
@@ -101,7 +103,7 @@ func Import(file []byte, opts Options) (*Result, error) {
 		return nil, fmt.Errorf("onnx: not an ONNX model, or damaged: %w", err)
 	}
 	im := &importer{opts: opts, opsets: map[string]int64{}, from: &source{opts.Folder}, tensors: map[string]*tensor{}, declared: map[string]*valueProto{},
-		programs: map[int]*ugraph.Graph{}, uses: map[int][]*tensor{}, demanded: map[*tensor]bool{}, idents: map[string]int{}, reserved: map[string]string{}, fixed: map[string]bool{}}
+		programs: map[int]*ugraph.Graph{}, uses: map[int][]*tensor{}, demanded: map[*tensor]bool{}, idents: map[string]int{}, reserved: map[string]string{}, fixed: map[string]bool{}, declaredSymbols: map[string]bool{}}
 	r, err := im.model(m)
 	if err != nil {
 		return nil, fmt.Errorf("onnx: %w", err)

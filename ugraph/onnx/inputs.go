@@ -22,7 +22,7 @@ func (im *importer) declare(g *graphProto) error {
 		if err != nil {
 			return fmt.Errorf("input %q: %w", v.name, err)
 		}
-		t := &tensor{name: v.name, ident: im.identifier(v.name), typ: typ, level: -1}
+		t := &tensor{name: v.name, ident: im.identifier(v.name), typ: typ, level: -1, given: true}
 		if v.name == "" {
 			t.ident = im.identifier(fmt.Sprintf("in%d", i))
 		}
@@ -124,10 +124,8 @@ func (im *importer) symbol(param string) (ugraph.Dim, error) {
 		im.fixed[name] = true
 		return ugraph.D(n).Mul(ugraph.D(factor)), nil
 	}
-	for _, s := range im.symbols {
-		if s.Name == name {
-			return ugraph.Sym(name).Mul(ugraph.D(factor)), nil
-		}
+	if im.declaredSymbols[name] {
+		return ugraph.Sym(name).Mul(ugraph.D(factor)), nil
 	}
 	if len(im.symbols) >= 1024 {
 		return ugraph.Dim{}, fmt.Errorf("more than 1024 symbols")
@@ -140,6 +138,7 @@ func (im *importer) symbol(param string) (ugraph.Dim, error) {
 		bound = DefaultBound
 		im.defaulted = append(im.defaulted, name)
 	}
+	im.declaredSymbols[name] = true
 	im.symbols = append(im.symbols, ugraph.Symbol{Name: name, Lo: 1, Hi: bound, Multiple: 1})
 	return ugraph.Sym(name).Mul(ugraph.D(factor)), nil
 }

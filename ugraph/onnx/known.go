@@ -26,6 +26,7 @@ type tensor struct {
 	typ    ugraph.Type
 	known  *known  // its elements, or nil
 	weight *Weight // where it comes from the file, or from the elements that a fold found
+	given  bool    // an input of the model
 	fault  string  // why nothing is known of it: what made it has no form in the language
 
 	level int // the program that computes it; -1: the caller gives it

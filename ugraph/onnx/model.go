@@ -96,9 +96,10 @@ type entryProto struct{ key, value string }
 
 // The limits that no model of a program needs and that keep a damaged file from asking for endless work.
 const (
-	maxNodes = 1 << 17 // nodes of a graph
-	maxRank  = 32      // axes of a tensor
-	maxNames = 1 << 17 // inputs or outputs of a node
+	maxNodes   = 1 << 17 // nodes of a graph
+	maxRank    = 32      // axes of a tensor
+	maxOutputs = 1 << 12 // outputs of a graph
+	maxNames   = 1 << 17 // inputs or outputs of a node
 )
 
 // sub reads a message within a message.
@@ -165,7 +166,7 @@ func graphFields() []field[graphProto] {
 		}},
 		{11, "input", message, func(d *decoder, m *graphProto, v content) error { return each(d, v, valueFields, &m.inputs, maxNodes) }},
 		{12, "output", message, func(d *decoder, m *graphProto, v content) error {
-			return each(d, v, valueFields, &m.outputs, maxNodes)
+			return each(d, v, valueFields, &m.outputs, maxOutputs)
 		}},
 		{13, "value_info", message, func(d *decoder, m *graphProto, v content) error {
 			return each(d, v, valueFields, &m.values, 4*maxNodes)
