@@ -33,6 +33,7 @@ var Rules = []Rule{
 	{Name: "accumulators", Levels: blockOnly, Why: "an accumulator is updated in the loop, with numbers known by then", Check: checkAccumulators},
 	{Name: "phases", Levels: blockOnly, Why: "an operator runs in the loop or after it, not both", Check: checkPhases},
 	{Name: "parts", Levels: blockOnly, Why: "equal parts of a tile exist only where every tile has the same extent", Check: checkParts},
+	{Name: "folded", Levels: kernelOnly, Why: "an accumulator that keeps the loop's axis has the extent of a whole tile, at every size", Check: checkFolded},
 	{Name: "regular", Levels: kernelOnly, Why: "axes that are cut in different ways agree only if no tile is ragged", Check: checkRegular},
 
 	{Name: "store-axes", Levels: blockOnly, Why: "a store places a tile's axis by at most one grid dimension", Check: checkStoreAxes},

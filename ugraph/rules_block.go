@@ -80,8 +80,47 @@ func checkAccumulators(g *Graph) string {
 		if g.Values[n.Args[0]].DType.IsBool() {
 			return fmt.Sprintf("node %d accumulates bool; cast it first", i)
 		}
+		if len(n.Args) == 2 {
+			for _, c := range g.Values[n.Args[1]].Cuts {
+				if c.Loop {
+					return fmt.Sprintf("node %d: the factor has a part for each position of the trip's tile; what a smaller last trip leaves out would have none", i)
+				}
+			}
+		}
 	}
 	return ""
+}
+
+// checkFolded looks for accumulators that keep an axis which the loop cuts: the first trip must be a
+// whole tile, since later operators take the accumulator's extent for it.
+func checkFolded(top *Graph) string {
+	least := Env{}
+	for _, s := range top.Symbols {
+		least[s.Name] = s.At(s.Lo)
+	}
+	return everyGraph(top, func(g *Graph) string {
+		for i := range g.Nodes {
+			n := &g.Nodes[i]
+			if n.Op != OpAccum || g.Loop == nil || g.Loop.Parts > 0 {
+				continue
+			}
+			for _, c := range g.Values[n.Args[0]].Cuts {
+				if !c.Loop {
+					continue
+				}
+				if c.Grid > 0 && c.Grid <= len(g.Grid) && !g.Grid[c.Grid-1].exact(top.Symbols) {
+					return fmt.Sprintf("node %d keeps the loop's axis, of which the last block of %s may have less than a tile; reduce the axis first", i, g.Grid[c.Grid-1].Name)
+				}
+				if _, isNumber := g.Loop.Extent.Const(); isNumber {
+					continue // a tile is no larger than its axis
+				}
+				if extent, err := g.Loop.Extent.Eval(least); err != nil || extent < g.Loop.Tile {
+					return fmt.Sprintf("node %d keeps the loop's axis, whose extent %s may be less than the tile %d; reduce the axis first, or bound it", i, g.Loop.Extent, g.Loop.Tile)
+				}
+			}
+		}
+		return ""
+	})
 }
 
 func checkPhases(g *Graph) string {

@@ -190,6 +190,31 @@ var counterexamples = []struct {
 			k.Store("Y", k.Accum("max", load(k, m, nil, -1)), Store{Loop: -1})
 		})
 	}},
+	{"accumulators", "a factor per position of the tile", func(t *testing.T) *Graph {
+		return block(t, func(k *BlockBuilder, x, _, _ ValueID) {
+			k.Loop("k", D(100), 30)
+			v := load(k, x, nil, 1)
+			k.Store("Y", k.Op(OpSum, Attrs{IntsAttr("axis", 1)}, k.Accum("sum", v, k.Op(OpExp, nil, v))), Store{Loop: -1})
+		})
+	}},
+	{"folded", "an axis that may be shorter than the tile", func(t *testing.T) *Graph {
+		b := NewBuilder("g")
+		s := b.Symbol("S", 1, 64, 1)
+		x := b.Input("X", F32, []Dim{s})
+		r := b.Kernel("k", func(k *BlockBuilder) {
+			k.Loop("s", s, 8)
+			k.Store("Y", k.Op(OpMean, Attrs{IntsAttr("axis", 0)}, k.Accum("max", k.Load(x, nil, 0))), Store{Loop: -1})
+		})
+		b.Output("Y", r[0])
+		return b.g
+	}},
+	{"folded", "a last block shorter than the loop's tile", func(t *testing.T) *Graph {
+		return block(t, func(k *BlockBuilder, x, _, _ ValueID) {
+			k.Grid("n", D(100), 48)
+			k.Loop("k", D(48), 8)
+			k.Store("Y", k.Op(OpMean, Attrs{IntsAttr("axis", 1), BoolAttr("keepdims", true)}, k.Accum("max", load(k, x, []int64{1}, 1))), Store{Grid: []int{1}, Loop: -1})
+		})
+	}},
 	{"phases", "an accumulator's final value in the loop", func(t *testing.T) *Graph {
 		return block(t, func(k *BlockBuilder, x, _, _ ValueID) {
 			k.Loop("k", D(100), 10)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"sort"
 	"strings"
 	"time"
@@ -69,7 +70,17 @@ type runResult struct {
 }
 
 type runCheck struct {
-	MaxRelError float64 `json:"max_rel_error"`
+	MaxRelError relError `json:"max_rel_error"`
+}
+
+// relError is null in JSON, which has no other numbers, where a result is infinite or NaN.
+type relError float64
+
+func (e relError) MarshalJSON() ([]byte, error) {
+	if x := float64(e); math.IsInf(x, 0) || math.IsNaN(x) {
+		return []byte("null"), nil
+	}
+	return json.Marshal(float64(e))
 }
 
 func (c *runCmd) Run(a *app) error {
@@ -206,7 +217,7 @@ func (c *runCmd) one(a *app, d *cpu.Device, s subject, dims map[string][]int64) 
 			if err != nil {
 				return false, err
 			}
-			r.Check.MaxRelError = max(r.Check.MaxRelError, diff.Max)
+			r.Check.MaxRelError = max(r.Check.MaxRelError, relError(diff.Max))
 			if !(diff.Max <= execute.Bound(o.dtype)) {
 				ok = false
 				a.say("%s: output %s differs from float64 by %.3g at %v (%g, not %g); the bound for %s is %g", s.name, o.Name, diff.Max, diff.Index, diff.Got, diff.Want, o.dtype, execute.Bound(o.dtype))

@@ -534,10 +534,11 @@ func (b *block) placeOf(w *worker, o *output) (buffer, int) {
 		}
 	}
 	for i := range b.values[o.value].cuts {
-		c := &b.values[o.value].cuts[i]
-		if c.axis < b.values[o.value].rank {
-			off += c.start(w.coord, w.trip) * view.str[c.axis]
+		c := b.values[o.value].cuts[i]
+		if c.grid >= 0 && o.grid[c.grid] != c.axis { // blocks that are combined have one place
+			c.grid = -1
 		}
+		off += c.start(w.coord, w.trip) * view.str[c.axis]
 	}
 	return view, off
 }

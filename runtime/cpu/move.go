@@ -129,6 +129,8 @@ func (w *worker) store(t *tile, dst *buffer, off int) {
 				v := t.i[wk.off[0]+i*wk.step[0]]
 				p := dst.at(at + i*wk.step[1])
 				switch dst.dtype {
+				case ugraph.I64: // partial results of integers
+					*(*int64)(p) = int64(v)
 				case ugraph.I32:
 					*(*int32)(p) = v
 				case ugraph.I8:
