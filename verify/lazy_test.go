@@ -172,6 +172,13 @@ var sampledPairs = []struct {
 		`program p(X: f32[8192, 8192]) -> (Y) { Y = X + reshape(where(iota(n=67108864) == 31234567, 0, reshape(X, shape=[67108864])), shape=[8192, 8192]) }`, false, true},
 	{"the same, transposed", `program p(X: f32[8192, 8192]) -> (Y) { Y = transpose(X * 2) }`,
 		`program p(X: f32[8192, 8192]) -> (Y) { Y = transpose(X + reshape(where(iota(n=67108864) == 31234567, 0, reshape(X, shape=[67108864])), shape=[8192, 8192])) }`, false, true},
+	{"a number that is taken off three times", `program p(X: f32[64, 65536]) -> (Y) { Y = X + 0 }`,
+		`program p(X: f32[64, 65536]) -> (Y) { Y = where(reshape(iota(n=65536), shape=[1, 65536]) - 15000 - 15000 == 15007, X + 1, X) }`, false, true},
+	{"one place in three axes", `program p(X: f32[3000, 3000, 3000]) -> (Y) { Y = X + 0 }`,
+		`program p(X: f32[3000, 3000, 3000]) -> (Y) { I = reshape(iota(n=3000), shape=[3000, 1, 1])
+		J = reshape(iota(n=3000), shape=[1, 3000, 1])
+		K = reshape(iota(n=3000), shape=[1, 1, 3000])
+		Y = where(and(and(I == 2100, J == 2003), K == 1717), X + 1, X) }`, false, true},
 	{"exponentials of a slice", `program p(X: f32[64, 100000]) -> (Y) { Y = silu(slice(X, axis=1, start=5, end=100000)) }`,
 		`program p(X: f32[64, 100000]) -> (Y) { Z = slice(X, axis=1, start=5, end=100000)
 		Y = Z / (1 + exp(-Z)) }`, true, true},

@@ -1,50 +1,81 @@
 package verify
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/morgana-ml/morgana/ugraph"
 )
 
 // numbers are the integers of two graphs at which what an output entry reads can change: offsets
-// (bounds of slices, parts of a concat, literals beside positions), which add up along a path, and
+// (bounds of slices, parts of a concat, the reach of masks of positions), which add up along a path, and
 // extents of tiles and parts, whose multiples matter.
 type numbers struct {
-	offsets []int64
+	offsets []int64 // of one graph, one per operator: a path meets an operator once, and another with the same offset too
 	tiles   []int64
 	inner   []int64 // extents that a reshape merges or splits off: a sum of offsets is found at its quotient and remainder
-	sums    []int64 // every signed sum of offsets, 0 too
+	single  []int64 // offsets of either graph, 0 too
+	sums    []int64 // every signed sum of offsets of one graph, 0 too
 }
 
-// maxOffsets bounds the distinct offsets whose sums are listed: 3^5 of them.
-const maxOffsets = 5
+const (
+	maxOffsets     = 5 // of one graph: 3^5 sums are listed
+	maxMaskNumbers = 3 // reaches of masks of one graph, each added or subtracted at most twice: 5^3 sums
+)
 
 // numbersOf collects the numbers of both graphs.
-func (c *check) numbersOf() (*numbers, error) {
-	n := &numbers{}
+func (c *check) numbersOf(s *sizing) (*numbers, error) {
+	n := &numbers{single: []int64{0}}
 	for _, g := range []*ugraph.Graph{c.a, c.b} {
+		n.offsets = nil
 		n.collect(c, g)
-	}
-	unique := func(x []int64) []int64 {
-		slices.Sort(x)
-		return slices.Compact(x)
-	}
-	n.offsets, n.tiles, n.inner = unique(n.offsets), unique(n.tiles), unique(n.inner)
-	if len(n.offsets) > maxOffsets {
-		return nil, &errUndecided{"the graphs have too many offsets to sample blocks around all of their sums"}
-	}
-	n.sums = []int64{0}
-	for _, o := range n.offsets {
-		for _, s := range slices.Clone(n.sums) {
-			n.sums = append(n.sums, s+o, s-o)
+		masks, err := c.maskNumbers(s, g)
+		if err != nil {
+			return nil, err
 		}
+		if len(n.offsets) > maxOffsets || len(masks) > maxMaskNumbers {
+			return nil, &errUndecided{"the graphs have too many offsets to sample blocks around all of their sums"}
+		}
+		sums := []int64{0}
+		for _, o := range n.offsets {
+			for _, s := range slices.Clone(sums) {
+				sums = append(sums, s+o, s-o)
+			}
+		}
+		for _, o := range masks {
+			for _, s := range slices.Clone(sums) {
+				sums = append(sums, s+o, s-o, s+2*o, s-2*o)
+			}
+		}
+		n.single = append(append(n.single, n.offsets...), masks...)
+		n.sums = append(n.sums, sums...)
 	}
-	n.sums = unique(n.sums)
+	for _, x := range []*[]int64{&n.tiles, &n.inner, &n.single, &n.sums} {
+		slices.Sort(*x)
+		*x = slices.Compact(*x)
+	}
 	return n, nil
 }
 
+// maskNumbers are the distances at which the masks of a graph change. Positions that are anything but
+// compared as affine functions (forms.go) are refused: what they do may change anywhere.
+func (c *check) maskNumbers(s *sizing, g *ugraph.Graph) ([]int64, error) {
+	u := &placeUse{s: s, axisOf: s.axisOf(), highest: c.highest()}
+	u.follow(g, nil)
+	if u.numbers != "" {
+		return nil, &errUndecided{fmt.Sprintf("positions are used as numbers (%s), which sampled blocks do not decide", u.numbers)}
+	}
+	var out []int64
+	for _, m := range u.masks {
+		if m.far > 0 && !slices.Contains(out, m.far) {
+			out = append(out, m.far)
+		}
+	}
+	return out, nil
+}
+
 func (n *numbers) offset(x int64) {
-	if x = max(x, -x); x > 1 && x < 1<<40 { // sums are tried with ±1 anyway
+	if x = max(x, -x); x > 0 && x < 1<<40 {
 		n.offsets = append(n.offsets, x)
 	}
 }
@@ -76,11 +107,6 @@ func (n *numbers) collect(c *check, g *ugraph.Graph) {
 			continue
 		}
 		switch node.Op {
-		case ugraph.OpConst:
-			if g.Value(node.Results[0]).DType.IsInt() {
-				v, _ := node.Attrs.Num("value", ugraph.Int(0)).IsInt()
-				n.offset(v)
-			}
 		case ugraph.OpSlice:
 			x := g.Value(node.Args[0])
 			ax, err := ugraph.NormalAxis(node.Attrs.Int("axis", 0), x.Rank())
@@ -125,15 +151,22 @@ func (n *numbers) collect(c *check, g *ugraph.Graph) {
 	}
 }
 
-// points are the positions of an axis of n that are looked at: all of a short one.
+// points are the positions of an axis that are looked at: all of a short one.
 func (n *numbers) points(extent int) []int {
-	if extent <= maxAllPoints {
-		all := make([]int, extent)
-		for i := range all {
-			all[i] = i
-		}
-		return all
+	if extent > maxAllPoints {
+		return n.around(extent, n.sums)
 	}
+	all := make([]int, extent)
+	for i := range all {
+		all[i] = i
+	}
+	return all
+}
+
+// corners are those of them at one offset, for every combination of axes.
+func (n *numbers) corners(extent int) []int { return n.around(extent, n.single) }
+
+func (n *numbers) around(extent int, offsets []int64) []int {
 	var ps []int
 	near := func(p int64) {
 		for d := int64(-1); d <= 1; d++ {
@@ -151,9 +184,10 @@ func (n *numbers) points(extent int) []int {
 		near((int64(extent) - 1) / t * t)
 		near(int64(extent) / 2 / t * t)
 	}
-	for _, s := range n.sums {
+	for _, s := range offsets {
 		near(s)
 		near(int64(extent) + s)
+		near(int64(extent) - s)
 		for _, t := range n.inner {
 			near(s / t)
 			near(s % t)

@@ -105,13 +105,15 @@ type sample struct {
 	places [][]int // per output, sorted
 	blocks int     // pairs of neighbours that were chosen
 	total  int     // entries of all outputs
+
+	corners bool // every combination of positions at which one axis each changes is among them
 }
 
 // sampled chooses entries of the outputs: the first and last ones, those around every position at
 // which an operator, a mask or a cut changes (numbers), along the diagonals of such positions where two
 // axes meet, and random ones.
 func (c *check) sampled(n *numbers) (*sample, error) {
-	s := &sample{}
+	s := &sample{corners: true}
 	word, stream := uint64(0), c.key.Label("places")
 	random := func(below int) int {
 		word++
@@ -174,6 +176,7 @@ func (c *check) sampled(n *numbers) (*sample, error) {
 				}
 			}
 		}
+		s.corners = n.everyCorner(shape, add) && s.corners
 		if len(n.inner) > 0 {
 			for _, sum := range n.sums {
 				for d := int64(-1); d <= 1; d++ {
@@ -199,6 +202,31 @@ func (c *check) sampled(n *numbers) (*sample, error) {
 		s.places = append(s.places, ps)
 	}
 	return s, nil
+}
+
+// maxCorners bounds the combinations of positions of several axes.
+const maxCorners = 1 << 16
+
+// everyCorner adds every combination of positions at which one axis each changes: a mask of several axes
+// may hold at one of them alone. It tells whether there were not too many.
+func (n *numbers) everyCorner(shape []int, add func(idx []int)) bool {
+	corners := make([][]int, len(shape))
+	total := 1
+	for ax, d := range shape {
+		corners[ax] = n.corners(d)
+		if total *= len(corners[ax]); total > maxCorners {
+			return false
+		}
+	}
+	idx := make([]int, len(shape))
+	for k := range total {
+		for ax := range shape {
+			idx[ax] = corners[ax][k%len(corners[ax])]
+			k /= len(corners[ax])
+		}
+		add(idx)
+	}
+	return true
 }
 
 // unflattened lists where position p of a merged axis may lie in a tensor, as positions along some of

@@ -29,9 +29,9 @@ func (c *check) tryPlaces(r reading) (*mismatch, error) {
 		return nil, err
 	}
 	c.exhaustive = labels.exhaustive
-	nums, numsErr := c.numbersOf()
+	nums, numsErr := c.numbersOf(s)
 	if numsErr != nil {
-		nums = &numbers{sums: []int64{0}}
+		nums = &numbers{single: []int64{0}, sums: []int64{0}}
 	}
 	sm, err := c.sampled(nums)
 	if err != nil {
@@ -86,6 +86,9 @@ func (c *check) tryPlaces(r reading) (*mismatch, error) {
 	} else {
 		if numsErr != nil {
 			return nil, numsErr
+		}
+		if !sm.corners {
+			return nil, &errUndecided{"the positions at which the graphs change have too many combinations for sampled blocks"}
 		}
 		if _, err := c.samplePositions(s, c.a, nil); err != nil {
 			return nil, err

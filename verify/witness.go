@@ -140,9 +140,9 @@ func (c *check) witnessPlaces(w *Witness) [][][]int {
 			}
 		}
 	}
-	nums, err := c.numbersOf()
+	nums, err := c.numbersOf(c.analyse())
 	if err != nil {
-		nums = &numbers{sums: []int64{0}}
+		nums = &numbers{single: []int64{0}, sums: []int64{0}}
 	}
 	sm, err := c.sampled(nums)
 	if err != nil {
