@@ -104,7 +104,7 @@
 // under induction. Each value is N/ΠD with the supports of N and of the D's: pairs of an exponent, known by its residue,
 // and a monomial of variables before it. Supports are counted without cancellation, which is safe: P ≠ 0 has some monomial
 // μ before some exponential, and no more than k* exponentials have one in common. Factors D that are
-// equal in value and support are one. Monomials are hashed, and coincidences of hashes only add to k*; sin and cos, which
+// equal in value and support, once the mean of their exponents is taken out, are one. Monomials are hashed, and coincidences of hashes only add to k*; sin and cos, which
 // are no independent variables, are left out of monomials. Coincidences of residues would take terms away: k is the greatest at m random
 // points, and were there more than k classes of exponents two of some k+1 fixed ones would coincide at each of them, with
 // probability C(k+1,2)·ε' at one point; m makes that less than the allowed error, and so for the distinct D's.

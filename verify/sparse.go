@@ -13,12 +13,13 @@ import (
 // exponents and the monomials of the coefficients, not the coefficients. It counts without
 // cancellation, so what it has are supersets of the terms of N.
 type sparse struct {
-	exponents  *field.Prime // the component of exponents: g_i are added there
-	values     *field.Prime // the component above
-	top        int          // its number
-	labels     bool         // monomials of coefficients are kept; else all coefficients are alike
-	work       int          // terms made so far
-	spent      *int         // terms that all evaluations of the verification made
+	exponents  *field.Prime          // the component of exponents: g_i are added there
+	values     *field.Prime          // the component above
+	top        int                   // its number
+	power      func(e uint64) uint64 // ω^e
+	labels     bool                  // monomials of coefficients are kept; else all coefficients are alike
+	work       int                   // terms made so far
+	spent      *int                  // terms that all evaluations of the verification made
 	over       bool
 	degree     int32  // greatest degree of a divisor
 	above      []dual // distinct arguments of exponentials of the next level: exponents there, values here
@@ -202,12 +203,31 @@ func (s *sparse) div(x, y *quotient, v field.Value) *quotient {
 			value = s.values.Mul(value, f.value)
 		}
 	}
-	f := factor{value, y.num, 1}
+	// Sums that differ by an exponential, as those of softmax with and without its shift, become one factor:
+	// the mean of the exponents is taken out.
+	den, mean := s.centred(y.num)
+	num = s.product(num, []term{{e: s.exponents.Neg(mean)}})
+	f := factor{s.values.Mul(value, s.power(s.exponents.Neg(mean))), den, 1}
 	at, known := slices.BinarySearchFunc(s.factors, f, byFactor)
 	if !known && s.spend(len(s.factors)) {
 		s.factors = slices.Insert(s.factors, at, f)
 	}
 	return &quotient{num, merged(lackY, []factor{f})}
+}
+
+// centred is a sum over ω^mean, for the mean of its distinct exponents.
+func (s *sparse) centred(ts []term) ([]term, uint64) {
+	sum, n := uint64(0), uint64(0)
+	for i, t := range ts {
+		if i == 0 || t.e != ts[i-1].e {
+			sum, n = s.exponents.Add(sum, t.e), n+1
+		}
+	}
+	if n == 0 || sum == 0 {
+		return ts, 0
+	}
+	mean := s.exponents.Mul(sum, s.exponents.Inv(s.exponents.In(n)))
+	return s.product(ts, []term{{e: s.exponents.Neg(mean)}}), mean
 }
 
 // counts are the number k of exponential monomials among terms and k*: the most of them whose

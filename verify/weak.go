@@ -281,7 +281,12 @@ func (a *analysis) seeDifference(x, y dual, t *terms) {
 // runSparse counts exponential monomials of the exponents in component comp.
 func (c *check) runSparse(in *instance, st setting, comp, point int, labels bool) (a *analysis, p, once *pairOf[dual], err error) {
 	return c.runTwice(in, st, comp, -1, point, func(a *analysis) {
-		a.sparse = &sparse{exponents: a.s.Prime(comp), values: a.s.Prime(comp + 1), top: comp + 1, labels: labels, spent: &c.sparseTerms, aboveSeen: map[uint64]bool{}, hashedSeen: map[uint64]bool{}}
+		power := func(e uint64) uint64 {
+			x := field.Value{Mask: 1 << comp}
+			x.C[comp] = e
+			return a.s.Exp(x).C[comp+1]
+		}
+		a.sparse = &sparse{power: power, exponents: a.s.Prime(comp), values: a.s.Prime(comp + 1), top: comp + 1, labels: labels, spent: &c.sparseTerms, aboveSeen: map[uint64]bool{}, hashedSeen: map[uint64]bool{}}
 	})
 }
 

@@ -26,6 +26,8 @@ var weakCases = []struct {
 	{"the diagonal alone", ab, "sum(exp(reshape(A, shape=[4, 1]) * B))", "4 * sum(exp(A * B))", false},
 	{"private factors", abv, "sum(exp(reshape(A, shape=[4, 1]) * B) * V)", "sum(V * exp(A * transpose(reshape(B, shape=[1, 4]), perm=[1, 0])))", false},
 	{"private factors, transposed", abv, "sum(exp(reshape(A, shape=[4, 1]) * B) * V)", "sum(transpose(V, perm=[1, 0]) * exp(A * reshape(B, shape=[4, 1])))", true},
+	{"self-attention, queries for keys", "X: f32[16, 4], V: f32[16, 4]", "softmax(matmul(X, X, transpose_b=true)) @ V",
+		"(exp(matmul(X, X, transpose_b=true)) @ V) / transpose(sum(exp(matmul(X, X * 2, transpose_b=true)), axis=0, keepdims=true), perm=[1, 0])", false},
 	{"one normaliser", abv, "sum(exp(reshape(A, shape=[4, 1]) * B) * V) / sum(exp(reshape(A, shape=[4, 1]) * B))",
 		"sum(exp(reshape(A, shape=[4, 1]) * B) * V / sum(exp(reshape(A, shape=[4, 1]) * B)))", true},
 	{"a wrong normaliser", abv, "sum(exp(reshape(A, shape=[4, 1]) * B) * V) / sum(exp(reshape(A, shape=[4, 1]) * B))",
@@ -121,6 +123,8 @@ func TestWeakTerms(t *testing.T) {
 		{abv, "V * exp(reshape(A, shape=[4, 1]) * B)", "exp(2 * reshape(A, shape=[4, 1]) * B)", 2, 1},
 		{abv, "exp(V) / (exp(A) + exp(B))", "exp(V) / (exp(A) + exp(2 * B))", 3, 3},
 		{abv, "exp(V) / (exp(A) + exp(B))", "exp(V + A) / (exp(A) + exp(B))", 2, 2},
+		{abv, "exp(V) / (exp(A) + exp(B))", "exp(V + A) / (exp(A + A) + exp(B + A))", 1, 1},
+		{abv, "V * exp(A) / (exp(A) + exp(B) + exp(A * B))", "V / (1 + exp(B - A) + exp(A * B - A))", 1, 1},
 	} {
 		c, in := rateCheck(t, program(wc.sig, wc.a), program(wc.sig, wc.b))
 		b, err := c.bound(in, setting{model: field.S, roots: field.OpaqueRoots, weighted: true, weak: true, comps: 2})
