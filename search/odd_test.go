@@ -45,6 +45,7 @@ var odd = []struct {
 	{src: `program parts(X: f32[19, 64]) -> (Y) { A, B = split(X, parts=2, axis=1)  Y = silu(A) * B }`},
 	{src: `program bits(I: i32[64]) -> (N) { N = popcount(shift_left(I, 3)) + I }`},
 	{src: `program logic(X: f32[7, 9], M: bool[7, 9]) -> (Y) { Y = where(and(M, X < 1), X * 2, 0) }`, kernels: 1},
+	{src: `program turned_look(X: f32[3, 11, 32], P: i32[11], E: const f32[50, 32], I: i32[11]) -> (Y, V, J) { R = rope(X + gather(E, I), P)  Y = R * 0.5  V, J = topk(R, k=3) }`},
 	{src: `program turn(X: f32[4, 8, 64], P: i32[8]) -> (Y) { Y = rope(X * 2, P) }`},
 	{src: `program masked(Q: f32[2, 9, 16], K: f32[2, 33, 16], V: f32[2, 33, 16], M: bool[9, 33]) -> (O) { O = attention(Q, K, V, M) }`, kernels: 1},
 	{src: `program causal(Q: f32[2, 9, 16], K: f32[2, 33, 16], V: f32[2, 33, 16]) -> (O) { O = attention(Q, K, V, causal=true) }`, kernels: 1},
