@@ -141,7 +141,7 @@ func TestDamagedBytes(t *testing.T) {
 			}
 		}
 	}
-	if d := time.Since(start); d > 20*time.Second {
+	if d := time.Since(start); d > 60*time.Second {
 		t.Errorf("took %s", d)
 	}
 }
@@ -218,7 +218,7 @@ func TestLargeGraphs(t *testing.T) {
 		next := fmt.Sprintf("/n/%d", i)
 		g.nodes = append(g.nodes, op{typ: "Add", in: []string{last, "y"}, out: []string{next}})
 		last = next
-		g.inputs = append(g.inputs, value(fmt.Sprintf("i%d", i), tFloat, fmt.Sprintf("S%d", i%1000)))
+		g.inputs = append(g.inputs, value(fmt.Sprintf("i%d", i), tFloat, fmt.Sprintf("S%d", i%50)))
 		g.inits = append(g.inits, floats(fmt.Sprintf("v%d", i), []int64{2}, 1, 2))
 	}
 	g.outputs = append(g.outputs, value(last, tFloat))
@@ -229,7 +229,7 @@ func TestLargeGraphs(t *testing.T) {
 	if have := len(r.Programs[0].Nodes); have != n+3 {
 		t.Errorf("%d nodes", have)
 	}
-	if d := time.Since(start); d > 20*time.Second {
+	if d := time.Since(start); d > 60*time.Second {
 		t.Errorf("took %s", d)
 	}
 }

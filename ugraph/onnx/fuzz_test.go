@@ -2,6 +2,8 @@ package onnx
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/morgana-ml/morgana/ugraph"
@@ -12,6 +14,17 @@ import (
 func FuzzOnnx(f *testing.F) {
 	for _, c := range allCases() {
 		f.Add(c.model())
+	}
+	files, err := filepath.Glob("testdata/pytorch/*.onnx")
+	if err != nil || len(files) == 0 {
+		f.Fatal("no files of PyTorch: ", err)
+	}
+	for _, name := range files {
+		file, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(file)
 	}
 	f.Fuzz(func(t *testing.T, model []byte) {
 		for _, partial := range []bool{false, true} {

@@ -127,8 +127,8 @@ func (im *importer) symbol(param string) (ugraph.Dim, error) {
 	if im.declaredSymbols[name] {
 		return ugraph.Sym(name).Mul(ugraph.D(factor)), nil
 	}
-	if len(im.symbols) >= 1024 {
-		return ugraph.Dim{}, fmt.Errorf("more than 1024 symbols")
+	if len(im.symbols) >= maxSymbols {
+		return ugraph.Dim{}, fmt.Errorf("more than %d dynamic dimensions", maxSymbols)
 	}
 	bound, ok := im.opts.Bounds[name]
 	if !ok {
@@ -154,7 +154,10 @@ func parseFactor(s string) int64 {
 	return n
 }
 
-const maxIdent = 120 // bytes of a name that is made from the model's
+const (
+	maxIdent   = 120 // bytes of a name that is made from the model's
+	maxSymbols = 64  // of a model
+)
 
 // symbolName makes a symbol's name from a dim_param.
 func symbolName(s string) string { return cleanName(s, "N") }
