@@ -151,3 +151,48 @@ func TestCutsAgainstInterpreter(t *testing.T) {
 		t.Errorf("only %d of %d pairs that agree are accepted", equal, same)
 	}
 }
+
+// TestEngineAgainstInterpreter evaluates random graphs with this package's engine, over float64 at the
+// real size and with weights 1, and with the interpreter: two readings of tiles, loops and stores that
+// share no code.
+func TestEngineAgainstInterpreter(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 3))
+	values := make([]float64, 48)
+	for i := range values {
+		values[i] = rng.NormFloat64()
+	}
+	x, err := interp.FromFloats(ugraph.F32, []int64{2, 24}, values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := 0; n < 1000; {
+		src := cutWriter{rng, rng, n%2 == 0}.graph()
+		g, err := tryParse(src)
+		if err != nil {
+			continue
+		}
+		n++
+		want, err := interp.Run(interp.Float64{}, g, []*interp.Tensor[float64]{x}, nil)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, src)
+		}
+		c := &check{ctx: context.Background(), a: g, b: g, m: &matching{inputs: []int{0}, outputs: []int{0}}}
+		in, err := c.analyse().solve(plan{blocks: 2, real: true})
+		if err != nil {
+			t.Fatalf("%v\n%s", err, src)
+		}
+		e := &engine[float64]{alg: floatAlgebra{}, inst: in, ctx: c.ctx, accums: map[*ugraph.Graph][]*tensor[float64]{}}
+		input := newTensor[float64](ugraph.F32, []int{2, 24})
+		copy(input.f, interp.Floats(x))
+		got, err := e.run(g, []*tensor[float64]{input})
+		if err != nil {
+			t.Fatalf("%v\n%s", err, src)
+		}
+		for k, w := range interp.Floats(want[0]) {
+			if len(got[0].f) <= k || !(math.Abs(got[0].f[k]-w) <= 1e-6*(1+math.Abs(w))) {
+				t.Errorf("entry %d: the interpreter has %g, the engine %v\n%s", k, w, got[0].f, src)
+				break
+			}
+		}
+	}
+}
