@@ -47,6 +47,23 @@ func (s *sizing) boundGrid(o cutOwner) bool {
 	return !o.g.Grid[o.grid].Blocks().Is(1) && !s.freeGrids[o]
 }
 
+// combined are the axes that a bound grid dimension cuts whose blocks a store combines: what it combines
+// is no term of one reduction over the axis, but one of a reduction over blocks, which needs as many of
+// them as the reduction in the tiles may need columns.
+func (s *sizing) combined(o cutOwner, parts int) []int {
+	combines := false
+	for _, out := range o.g.Outputs {
+		combines = combines || out.Store.Reduce != "" && out.Store.Grid[o.grid] < 0
+	}
+	var axes []int
+	for i := range s.rels {
+		if rel := &s.rels[i]; combines && s.boundGrid(o) && !rel.stacked && rel.kind != total && rel.partsSlot() == parts {
+			axes = append(axes, rel.whole)
+		}
+	}
+	return axes
+}
+
 // boundaries are the bound divisions of an axis and of the parts of it: reshapes, splits, joints and
 // bound cuts. Loops count where induction does not prove them.
 func (s *sizing) boundaries(r int, size []int, loops bool, owners map[int]cutOwner, depth int) []boundary {

@@ -90,7 +90,7 @@ func (s *sizing) solve(p plan) (*instance, error) {
 			want = p.trips
 		case s.reduced[cs.parts] && p.weigh && !s.unweighed[cs.parts]:
 			want = 3
-			for _, w := range s.stacks[cs.parts] {
+			for _, w := range append(s.combined(o, cs.parts), s.stacks[cs.parts]...) {
 				want = max(want, p.need[s.find(w)])
 			}
 			in.blocks[r] = nil
