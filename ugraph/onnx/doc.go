@@ -28,5 +28,9 @@
 //
 // Deviations from ONNX, all where ug.md defines less: an index below 0 that is computed is an error where the
 // program is run, as is one beyond the axis; a row of softmax or attention over nothing but -inf gives
-// anything, or 0; integers wrap.
+// anything, or 0; integers wrap. IsNaN is "not equal to itself", which exact arithmetic knows to be false: a
+// program that relies on it is one of the undefined rows.
+//
+// The operators stand in operators.md. Files that PyTorch exported are in testdata/pytorch; .ci/onnx-export.py
+// makes such files and more.
 package onnx
