@@ -150,6 +150,10 @@ func Equal(ctx context.Context, a, b *ugraph.Graph, opt Options) (*Result, error
 		return &Result{Matched: m.by, Seed: opt.Seed, Reason: why}, nil
 	}
 	c := &check{assignment: -1, sawDefined: map[int]bool{}, ctx: ctx, a: a, b: b, m: m, opt: opt, res: &Result{Matched: m.by, Seed: opt.Seed}}
+	if why := c.leavesRange(); why != "" {
+		c.res.Reason = why
+		return c.res, nil
+	}
 	if err := c.decide(); err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package verify
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/morgana-ml/morgana/ugraph"
 )
@@ -23,8 +24,8 @@ type labelCells struct {
 // negated, as the condition of where between floats and as the mask of attention, over one axis that is
 // mixed, and an output entry sees one position of its other axes. Then the label of a column is one bit,
 // and by theorem 4.2 the sets of labels that are present are all that matters: none, all, or both with
-// as many columns each as without labels. It sets the input and the axis in s; positions and combining
-// blocks, which make more labels, forbid it.
+// as many columns each as without labels. It sets the input and the axis in s; positions, combining
+// blocks and operators that tell columns apart, which make more labels, forbid it.
 func (c *check) findColumnMask(s *sizing, fl *flow, free map[int]bool, axisOf func(int) int) {
 	s.masked = -1
 	if len(s.iota) > 0 {
@@ -74,7 +75,77 @@ func (c *check) findColumnMask(s *sizing, fl *flow, free map[int]bool, axisOf fu
 			}
 		}
 	}
+	if s.columnsTold(q, axisOf) {
+		s.masked = -1
+		return
+	}
 	s.maskedAxis = q
+}
+
+// columnsTold tells whether anything but a cut of a kernel treats some positions of an axis otherwise than others: the
+// axis is pinned, or one of the operators that meet it is not symmetric in its positions. Of a label that
+// depends on such a treatment there are more patterns than theorem 4.2 counts.
+func (s *sizing) columnsTold(q int, axisOf func(int) int) bool {
+	for i := range s.pinned {
+		if axisOf(i) == q {
+			return true
+		}
+	}
+	for _, g := range s.order {
+		for i := range g.Nodes {
+			if n := &g.Nodes[i]; n.Body == nil && !s.symmetric(g, n, q, axisOf) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// symmetric tells whether an operator commutes with every permutation of the positions of an axis that
+// its operands or results carry.
+func (s *sizing) symmetric(g *ugraph.Graph, n *ugraph.Node, q int, axisOf func(int) int) bool {
+	carries := func(v ugraph.ValueID) (axes []int) {
+		for ax := range g.Value(v).Shape {
+			if axisOf(s.slot(g, v, ax)) == q {
+				axes = append(axes, ax)
+			}
+		}
+		return axes
+	}
+	any := false
+	for _, v := range append(append([]ugraph.ValueID(nil), n.Args...), n.Results...) {
+		any = any || len(carries(v)) > 0
+	}
+	if !any {
+		return true
+	}
+	along := func(v ugraph.ValueID, def int64) bool {
+		ax, err := ugraph.NormalAxis(n.Attrs.Int("axis", def), g.Value(v).Rank())
+		return err != nil || slices.Contains(carries(v), ax)
+	}
+	switch n.Op {
+	case ugraph.OpReshape: // the axis is kept whole
+		return len(carries(n.Args[0])) == len(carries(n.Results[0]))
+	case ugraph.OpConcat, ugraph.OpSplit, ugraph.OpSlice:
+		for _, v := range append(append([]ugraph.ValueID(nil), n.Args...), n.Results...) {
+			if along(v, 0) {
+				return false
+			}
+		}
+		return true
+	case ugraph.OpGather: // whose indices may run over the axis
+		return !along(n.Args[0], 0)
+	case ugraph.OpRope:
+		rank := g.Value(n.Args[0]).Rank()
+		return !slices.Contains(carries(n.Args[0]), rank-1)
+	case ugraph.OpAttention:
+		heads := g.Value(n.Args[0]).Rank() - 3 // groups of them share keys
+		return !n.Attrs.Flag("causal") && slices.Contains(carries(n.Args[0]), heads) == slices.Contains(carries(n.Args[1]), heads)
+	case ugraph.OpTranspose, ugraph.OpBroadcast, ugraph.OpLoad, ugraph.OpAccum, ugraph.OpRunning, ugraph.OpPrevious, ugraph.OpConst:
+		return true
+	}
+	class := n.Op.Info().Class
+	return class == ugraph.Elementwise || class == ugraph.Reduction || class == ugraph.Contraction || class == ugraph.Composite
 }
 
 // masksOnly tells whether a boolean value is only moved whole, negated, and used to mask floats.
