@@ -6,15 +6,22 @@ import "github.com/morgana-ml/morgana/ugraph"
 // by the operators behind a value. An output entry sees one position of an axis that nothing behind
 // a value mixes: the output's own.
 type flow struct {
-	base  map[*ugraph.Graph]int
-	next  [][]int // per value: values that depend on it
-	mixes [][]int // per value: axes that its users mix
-	all   []bool  // per value: a user may mix any axis
+	related []relatedAxes
+	base    map[*ugraph.Graph]int
+	next    [][]int // per value: values that depend on it
+	mixes   [][]int // per value: axes that its users mix
+	all     []bool  // per value: a user may mix any axis
 }
 
 // newFlow follows both graphs; axisOf maps a slot to its axis.
 func (s *sizing) newFlow(axisOf func(slot int) int) *flow {
-	f := &flow{base: map[*ugraph.Graph]int{}}
+	f := &flow{base: map[*ugraph.Graph]int{}, related: s.relatedAxes(axisOf)}
+	of := map[int][]int{} // axis → axes that a reshape or a stack makes of it
+	for _, r := range f.related {
+		for _, q := range r.parts {
+			of[r.whole], of[q] = append(of[r.whole], q), append(of[q], r.whole)
+		}
+	}
 	total := 0
 	for _, g := range s.order {
 		f.base[g] = total
@@ -29,7 +36,11 @@ func (s *sizing) newFlow(axisOf func(slot int) int) *flow {
 		for _, r := range results {
 			f.next[from] = append(f.next[from], f.base[h]+int(r))
 			for ax := range h.Values[r].Shape {
-				has[axisOf(s.slot(h, r, ax))] = true
+				q := axisOf(s.slot(h, r, ax))
+				has[q] = true
+				for _, q := range of[q] {
+					has[q] = true
+				}
 			}
 		}
 		gone := map[int]bool{}
@@ -134,5 +145,56 @@ func (f *flow) mixed(g *ugraph.Graph, v ugraph.ValueID) (axes map[int]bool, all 
 		}
 		todo = append(todo, f.next[i]...)
 	}
+	for changed := true; changed; {
+		changed = false
+		mix := func(q int) {
+			changed = changed || !axes[q]
+			axes[q] = true
+		}
+		for _, r := range f.related {
+			for _, q := range r.parts {
+				if axes[r.whole] {
+					mix(q)
+				} else if axes[q] && !r.apart {
+					mix(r.whole)
+				}
+			}
+		}
+	}
 	return axes, all
+}
+
+// relatedAxes are an axis and those that a reshape or a store of blocks one after another makes it of:
+// positions that are mixed along the whole are mixed along all parts, and along a part also along the
+// whole, unless they are apart.
+type relatedAxes struct {
+	whole int
+	parts []int
+	apart bool // blocks stacked along an axis, and taken apart again: the parts are axes of their own
+}
+
+func (s *sizing) relatedAxes(axisOf func(slot int) int) []relatedAxes {
+	var out []relatedAxes
+	stacked := map[int][]int{} // axis → its parts, where blocks are stacked
+	for _, rel := range s.rels {
+		if rel.stacked {
+			stacked[axisOf(rel.whole)] = rel.parts
+		}
+	}
+	for _, rel := range s.rels {
+		if rel.kind != product {
+			continue
+		}
+		r := relatedAxes{whole: axisOf(rel.whole)}
+		as, ok := stacked[r.whole]
+		r.apart = rel.stacked || ok && len(as) == len(rel.parts)
+		for k, q := range rel.parts {
+			if axisOf(q) != r.whole {
+				r.parts = append(r.parts, axisOf(q))
+			}
+			r.apart = r.apart && (rel.stacked || k == 0 || s.real[q] == s.real[as[k]]) // all blocks, or a loop's share
+		}
+		out = append(out, r)
+	}
+	return out
 }
