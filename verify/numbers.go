@@ -19,8 +19,9 @@ type numbers struct {
 }
 
 const (
-	maxOffsets     = 5 // of one graph: 3^5 sums are listed
-	maxMaskNumbers = 3 // reaches of masks of one graph, each added or subtracted at most twice: 5^3 sums
+	maxOffsets     = 5       // of one graph: 3^5 sums are listed
+	maxScaled      = 1 << 12 // offsets times extents of inner parts of reshaped axes
+	maxMaskNumbers = 3       // reaches of masks of one graph, each added or subtracted at most twice: 5^3 sums
 )
 
 // numbersOf collects the numbers of both graphs.
@@ -51,6 +52,20 @@ func (c *check) numbersOf(s *sizing) (*numbers, error) {
 		n.sums = append(n.sums, sums...)
 	}
 	for _, x := range []*[]int64{&n.tiles, &n.inner, &n.single, &n.sums} {
+		slices.Sort(*x)
+		*x = slices.Compact(*x)
+	}
+	if len(n.sums)*len(n.inner) > maxScaled {
+		return nil, &errUndecided{"the graphs have too many offsets along reshaped axes to sample blocks around all of them"}
+	}
+	for _, x := range []*[]int64{&n.single, &n.sums} {
+		for _, o := range slices.Clone(*x) {
+			for _, t := range n.inner { // an offset along the outer part of a merged axis
+				if o < 1<<40/t {
+					*x = append(*x, o*t)
+				}
+			}
+		}
 		slices.Sort(*x)
 		*x = slices.Compact(*x)
 	}
