@@ -20,7 +20,8 @@
 //
 // ρ_p is raised to the sensitivity of R (its largest change under two random relative perturbations
 // of the inputs by 2^-24) where the candidate does not pass without it, and to what gradual underflow of
-// the output makes. An integer output's row is right or wrong, and its maximum is not looked at.
+// the output makes. Two distributions are added where an integer input is no index: it is drawn up to 2^20,
+// and up to its type's bounds; elsewhere from 0 … 15. An integer output's row is right or wrong, and its maximum is not looked at.
 // A program that is not finite on N(0,1) is judged on smaller inputs, and the reason says so.
 //
 // # Why it is so
@@ -50,6 +51,9 @@
 //
 // Why constant rows and small integers? Ties, and variances and differences that are exactly 0. A row that should be 0
 // has no relative error: there the candidate must only be finite.
+//
+// Why large integers? In exact arithmetic a cast changes no number, so an i32 that is rounded to bf16, or overflows
+// in f16 on its way to f32, is equal; integers below 16 do not show it. Indices stay in their axes.
 //
 // # Calibration
 //

@@ -3,6 +3,7 @@ package stability
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/morgana-ml/morgana/ugraph"
 	"github.com/morgana-ml/morgana/ugraph/interp"
@@ -14,7 +15,12 @@ type distribution struct {
 	fill   func(r *rand.Rand, dt ugraph.DType, x []float64, cols int) // row-major, rows of cols elements
 	paired bool                                                       // weights are repeated along the axis that is contracted
 	flat   bool                                                       // rows may be constant: a result that should be exactly 0 is only asked to be finite
+	// integers draws entry k of an integer input that is no index; nil: from 0 … few − 1.
+	integers func(r *rand.Rand, dt ugraph.DType, k int) int64
 }
+
+// few is the number of values of an integer input that is no index, where large ones are not asked for.
+const few = 16
 
 func each(f func(r *rand.Rand, dt ugraph.DType) float64) func(*rand.Rand, ugraph.DType, []float64, int) {
 	return func(r *rand.Rand, dt ugraph.DType, x []float64, _ int) {
@@ -105,6 +111,45 @@ var constantRows = distribution{name: "constant rows", flat: true, fill: func(r 
 	}
 }}
 
+// integerDistributions are tried too where an integer input is no index: it may become a float, which
+// rounds it and overflows. 2^20 is where the exact comparison draws such integers (verify); at the
+// type's bounds every other entry has a random magnitude, so that all of a float's range is met.
+var integerDistributions = []distribution{
+	{name: "N(0,1), integers up to 2^20", fill: scaled(1), integers: func(r *rand.Rand, dt ugraph.DType, _ int) int64 {
+		lo, hi := bounds(dt)
+		lo, hi = max(lo, -1<<20), min(hi, 1<<20)
+		return lo + r.Int64N(hi-lo+1)
+	}},
+	{name: "N(0,1), integers up to their type's bounds", fill: scaled(1), integers: func(r *rand.Rand, dt ugraph.DType, k int) int64 {
+		shift := 64 - 8*dt.Size()
+		if k%2 == 1 {
+			shift += r.Int64N(8 * dt.Size())
+		}
+		if lo, _ := bounds(dt); lo == 0 {
+			return int64(r.Uint64() >> shift)
+		}
+		return int64(r.Uint64()) >> shift
+	}},
+}
+
+// bounds are the least and the greatest value of an integer type.
+func bounds(dt ugraph.DType) (lo, hi int64) {
+	if dt == ugraph.I64 { // which float64 cannot say
+		return math.MinInt64, math.MaxInt64
+	}
+	return int64(dt.Min()), int64(dt.Max())
+}
+
+// forInputs are the distributions of a program whose integer inputs have the given limits.
+func forInputs(g *ugraph.Graph, legal []int64, dists []distribution) []distribution {
+	for i, in := range g.Inputs {
+		if g.Values[in.Value].DType.IsInt() && legal[i] == anyInteger {
+			return append(slices.Clone(dists), integerDistributions...)
+		}
+	}
+	return dists
+}
+
 // longDistributions are those at which sums of the real length are judged; the first is `normal`.
 var longDistributions = []distribution{distributions[0], constantRows}
 
@@ -130,7 +175,7 @@ func drawInputs(g *ugraph.Graph, legal []int64, d distribution, r *rand.Rand, sc
 			return nil, err
 		}
 		if !v.DType.IsFloat() {
-			if out[i], err = interp.FromInts[float64](v.DType, shape, drawIntegers(r, v.DType, shape, n, legal[i])); err != nil {
+			if out[i], err = interp.FromInts[float64](v.DType, shape, drawIntegers(r, v.DType, shape, n, legal[i], d.integers)); err != nil {
 				return nil, err
 			}
 			continue
@@ -175,29 +220,37 @@ func weights(r *rand.Rand, x []float64, shape []int64, paired bool) {
 	}
 }
 
-// drawIntegers draws legal integers below limit. The first column of a bool tensor is true, so that no
-// row of a mask is empty.
-func drawIntegers(r *rand.Rand, dt ugraph.DType, shape []int64, n, limit int64) []int64 {
+// drawIntegers draws legal integers: below limit, or by draw (nil: few) where there is none. The first
+// column of a bool tensor is true, so that no row of a mask is empty.
+func drawIntegers(r *rand.Rand, dt ugraph.DType, shape []int64, n, limit int64, draw func(*rand.Rand, ugraph.DType, int) int64) []int64 {
+	if limit == anyInteger && draw == nil {
+		limit = few
+	}
 	x := make([]int64, n)
 	for j := range x {
-		if dt.IsBool() {
+		switch {
+		case dt.IsBool():
 			if x[j] = 1; r.IntN(4) == 0 && len(shape) > 0 && int64(j)%shape[len(shape)-1] != 0 {
 				x[j] = 0
 			}
-		} else {
+		case limit == anyInteger:
+			x[j] = draw(r, dt, j)
+		default:
 			x[j] = r.Int64N(limit)
 		}
 	}
 	return x
 }
 
+// anyInteger is the limit of an integer that is no index.
+const anyInteger = 0
+
 // integerLimits bounds each integer input by the axes that it is an index of, followed through moves,
-// casts and thresholds; where it is no index, by a few values.
+// casts and thresholds; it is anyInteger where it is no index.
 func integerLimits(g *ugraph.Graph) []int64 {
-	const few, any = 16, int64(math.MaxInt32)
 	limits := make([]int64, len(g.Inputs))
 	for i, in := range g.Inputs {
-		limits[i] = any
+		limits[i] = math.MaxInt64
 		if g.Values[in.Value].DType.IsFloat() {
 			continue
 		}
@@ -222,8 +275,8 @@ func integerLimits(g *ugraph.Graph) []int64 {
 				}
 			}
 		}
-		if limits[i] == any {
-			limits[i] = few
+		if limits[i] == math.MaxInt64 {
+			limits[i] = anyInteger
 		}
 	}
 	return limits

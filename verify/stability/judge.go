@@ -277,7 +277,9 @@ const (
 // newInstance is the program's side of an instance with at least wantRows rows of each output, in several
 // draws if need be.
 func newInstance(g *ugraph.Graph, l layout, seed uint64, dists []distribution, wantRows int64) *instance {
-	x := &instance{layout: l, graph: g, legal: integerLimits(g), seed: seed, sample: make([]sample, len(dists)), dists: dists, draws: 1}
+	legal := integerLimits(g)
+	dists = forInputs(g, legal, dists)
+	x := &instance{layout: l, graph: g, legal: legal, seed: seed, sample: make([]sample, len(dists)), dists: dists, draws: 1}
 	for _, o := range g.Outputs {
 		shape, _ := ugraph.EvalShape(g.Values[o.Value].Shape, nil)
 		rows := int64(1)
