@@ -37,6 +37,9 @@ var labelAttacks = []struct {
 		"A, B = split(T, parts=2, axis=1)\n N = reshape(not(M), shape=[40, 1])\n Y = concat(sum(where(N, 0, A), axis=0), sum(where(N, 0, B), axis=0), axis=0)", true, ""},
 	{"an index of a shorter table", "I: i32[5], T: f32[20, 8], U: f32[10, 8]", "Y = gather(T, I)", "Y = gather(T, I) + 0 * gather(U, I)", false, "extent 10"},
 	{"a number that becomes an index", "I: i32[5], T: f32[20]", "Y = cast(I, to=f32) + 0 * sum(T)", "Y = cast(I, to=f32) + 0 * gather(T, I)", false, "any integer"},
+	{"a computed index of a shorter table", "I: i32[5], T: f32[20, 8], U: f32[10, 8]", "Y = gather(T, I + 1)", "Y = gather(T, I + 1) + 0 * gather(U, I + 1)", false, "extent 10"},
+	{"a computed index of a longer table", "I: i32[5], T: f32[20, 8], U: f32[30, 8]", "Y = gather(T, I + 1)", "Y = gather(T, I + 1) + 0 * gather(U, I + 1)", true, ""},
+	{"another computed index", "I: i32[5], T: f32[20, 8], U: f32[20, 8]", "Y = gather(T, I + 1)", "Y = gather(T, I + 1) + 0 * gather(U, I + 2)", false, ""},
 	{"an index of a longer table", "I: i32[5], T: f32[20, 8], U: f32[30, 8]", "Y = gather(T, I)", "Y = gather(T, I) + 0 * gather(U, I)", true, ""},
 }
 

@@ -31,6 +31,23 @@ type opaqueInts struct {
 	rows  map[*ugraph.Node]bool   // operators whose index is a result of one: any row
 	bits  float64                 // of the assignments of opaque values that decide, as log2
 	seen  map[string]bool         // signatures that are counted
+
+	extents   map[string][]ugraph.Dim // by signature of an index: of the axes that the program reads by it
+	candidate bool                    // its operators are looked at
+}
+
+// accepted tells whether the program, too, reads an axis that is no longer by the same index: else it may leave
+// the range in the candidate alone.
+func (o *opaqueInts) accepted(index string, extent ugraph.Dim) bool {
+	if !o.candidate {
+		o.extents[index] = append(o.extents[index], extent)
+		return true
+	}
+	n, number := extent.Const()
+	return slices.ContainsFunc(o.extents[index], func(d ugraph.Dim) bool {
+		m, ok := d.Const()
+		return d == extent || ok && number && m <= n
+	})
 }
 
 // errIntegers reports integers that random values do not exhaust.
@@ -41,8 +58,9 @@ func (e *errIntegers) Error() string { return "not verifiable: " + e.what }
 // findOpaque makes the integer operators of both graphs opaque functions. count is the number of positions of an
 // axis that one output entry sees.
 func (c *check) findOpaque(count func(g *ugraph.Graph, v ugraph.ValueID, ax int) float64) (*opaqueInts, error) {
-	o := &opaqueInts{names: map[*ugraph.Node]string{}, rows: map[*ugraph.Node]bool{}, seen: map[string]bool{}}
-	for _, g := range []*ugraph.Graph{c.a, c.b} {
+	o := &opaqueInts{names: map[*ugraph.Node]string{}, rows: map[*ugraph.Node]bool{}, seen: map[string]bool{}, extents: map[string][]ugraph.Dim{}}
+	for side, g := range []*ugraph.Graph{c.a, c.b} {
+		o.candidate = side == 1
 		kinds := make([]dataKind, len(g.Inputs))
 		sigs := make([]string, len(g.Inputs))
 		for k, in := range g.Inputs {
@@ -50,7 +68,7 @@ func (c *check) findOpaque(count func(g *ugraph.Graph, v ugraph.ValueID, ax int)
 				kinds[k] = moved
 			}
 			sigs[k] = inputName(k)
-			if g == c.b {
+			if o.candidate {
 				sigs[k] = inputName(c.m.inputs[k])
 			}
 		}
@@ -108,11 +126,14 @@ func (o *opaqueInts) follow(g *ugraph.Graph, inputs []dataKind, sigs []string, c
 		}
 		if (n.Op == ugraph.OpGather || n.Op == ugraph.OpScatterAdd) && args[1] == drawn {
 			o.rows[n] = true
+			ax, _ := ugraph.NormalAxis(n.Attrs.Int("axis", 0), g.Value(n.Args[0]).Rank())
+			if extent := g.Value(n.Args[0]).Shape[ax]; !o.accepted(sig[n.Args[1]], extent) {
+				return nil, &errIntegers{fmt.Sprintf("%s: an index that the candidate computes for an axis of extent %s may leave its range where no index of the program does", n.Op, extent)}
+			}
 			if o.seen["rows "+sig[n.Args[1]]] {
 				continue
 			}
 			o.seen["rows "+sig[n.Args[1]]] = true
-			ax, _ := ugraph.NormalAxis(n.Attrs.Int("axis", 0), g.Value(n.Args[0]).Rank())
 			o.bits += seen(n.Args[1]) * math.Log2(count(g, n.Args[0], ax))
 		}
 	}
