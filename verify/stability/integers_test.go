@@ -23,6 +23,7 @@ var integerPairs = []struct {
 	{"i32 through f64", "K: i32[3], X: f32[3]", "Y = X * cast(K, to=f32)", "Y = cast(cast(K, to=f64), to=f32) * X", true},
 	{"rope of twice the values", "P: i32[4], X: f32[4, 16]", "Y = 2 * rope(X, P)", "Y = rope(2 * X, P)", true},
 	{"rows by an index", "K: i32[16], X: f32[100, 8]", "Y = gather(2 * X, K)", "Y = 2 * gather(X, K)", true},
+	{"an index of a shorter table", "K: i32[16], X: f32[20, 8], U: f32[10, 8]", "Y = gather(X, K)", "Y = gather(X, K) + 0 * gather(U, K)", false},
 	{"the program overflows, too", "K: i32[8, 64], X: f16[8, 64]", "Y = X * cast(K, to=f16)", "Y = cast(K, to=f16) * X", true},
 }
 

@@ -75,9 +75,27 @@ func New(program *ugraph.Graph, opt Options) (*Judge, error) {
 // errDiffers says that a candidate is another program at the instance's sizes.
 var errDiffers = errors.New("differs from the program in float64 there")
 
-// Check judges a candidate that is equal to the program. Errors: an illegal graph, interfaces that do
-// not match, a cancelled context.
+// errRun says that a graph cannot be evaluated on inputs that were drawn: an index that it computes leaves
+// its range.
+type errRun struct {
+	who string
+	err error
+}
+
+func (e *errRun) Error() string { return fmt.Sprintf("not judged: the %s: %v", e.who, e.err) }
+
+// Check judges a candidate that is equal to the program; what cannot be evaluated is not stable. Errors: an
+// illegal graph, interfaces that do not match, a cancelled context.
 func (j *Judge) Check(ctx context.Context, candidate *ugraph.Graph) (*verify.Stability, error) {
+	s, err := j.judge(ctx, candidate)
+	var run *errRun
+	if errors.As(err, &run) {
+		return &verify.Stability{Reason: run.Error()}, nil
+	}
+	return s, err
+}
+
+func (j *Judge) judge(ctx context.Context, candidate *ugraph.Graph) (*verify.Stability, error) {
 	c, err := library.Expand(candidate)
 	if err != nil {
 		return nil, err
@@ -116,7 +134,10 @@ func (j *Judge) checkLong(ctx context.Context, c *ugraph.Graph, m matching, smal
 	if err == nil {
 		s, err = j.long.check(ctx, g, m)
 	}
+	var run *errRun
 	switch {
+	case errors.As(err, &run):
+		return nil, err
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case err != nil:
@@ -363,10 +384,10 @@ func (x *instance) draw(d, k int, scale float64) (draw, error) {
 		return out, err
 	}
 	if out.r, err = interp.Run(interp.Float64{}, x.graph, out.inputs, nil); err != nil {
-		return out, err
+		return out, &errRun{"program", err}
 	}
 	if out.p, err = interp.Run(interp.Rounded{}, x.graph, out.inputs, nil); err != nil {
-		return out, err
+		return out, &errRun{"program", err}
 	}
 	good, all := 0, 0
 	for i := range out.r {
@@ -422,7 +443,7 @@ func (x *instance) sensitivities(s *sample, d int) error {
 			}
 			r, err := interp.Run(interp.Float64{}, x.graph, in, nil)
 			if err != nil {
-				return err
+				return &errRun{"program", err}
 			}
 			for i := range r {
 				for n, e := range rowErrors(r[i], dr.r[i]) {

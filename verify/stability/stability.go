@@ -48,7 +48,7 @@ func (x *instance) check(ctx context.Context, c *ugraph.Graph, m matching) (*ver
 			dr := &s.draws[k]
 			res, err := interp.Run(interp.Rounded{}, c, m.inputs(dr.inputs), nil)
 			if err != nil {
-				return nil, err
+				return nil, &errRun{"candidate", err}
 			}
 			for i, o := range x.graph.Outputs {
 				y := res[m.out[i]]
@@ -116,7 +116,7 @@ func (x *instance) exactly(s *sample, c *ugraph.Graph, m matching) error {
 	dr := &s.draws[0]
 	res, err := interp.Run(interp.Float64{}, c, m.inputs(dr.inputs), nil)
 	if err != nil {
-		return err
+		return &errRun{"candidate", err}
 	}
 	for i := range x.graph.Outputs {
 		y, r := res[m.out[i]], dr.r[i]
