@@ -36,10 +36,15 @@ run_race() {
 	CGO_ENABLED=1 go test -race $short $(packages_with 'errgroup|go func|sync\.(WaitGroup|Mutex|Pool)|t\.Parallel')
 }
 
+# What the tests do a part of by default.
+run_full_tables() {
+	MORGANA_FULL=1 go test -timeout 44m $(packages_with MORGANA_FULL) -run 'Mutation|Rates|Random|Memory|Jobs'
+}
+
 # Each fuzz target for 20 seconds, from its committed corpus; --full: for two minutes.
 run_fuzz() {
 	local seconds=20 file name n=0 bad=0
-	[ "$full" = 1 ] && seconds=120
+	[ "$full" = 1 ] && seconds=60
 	while IFS=: read -r file name; do
 		n=$((n + 1))
 		echo "== $name in $file"
@@ -62,4 +67,4 @@ build_for() {
 # A small program through every stage: what to run while working on anything.
 run_tiny() { go test -count=1 -run '^TestEndToEnd$' ./cmd/morgana; }
 
-export -f check_gofmt test_command run_test_command run_corpus packages_with run_race run_fuzz run_portable build_for run_tiny
+export -f check_gofmt test_command run_test_command run_corpus packages_with run_full_tables run_race run_fuzz run_portable build_for run_tiny
