@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
 	"strings"
 	"testing"
 
@@ -91,7 +92,10 @@ func (w cutWriter) sameBody(_, part string) string {
 // TestCutsAgainstInterpreter compares verdicts on random pairs that divide one axis in different ways
 // with values in float64 at the real size. No pair that differs may be accepted.
 func TestCutsAgainstInterpreter(t *testing.T) {
-	count := 1500
+	count := 600
+	if os.Getenv("MORGANA_FULL") == "1" {
+		count = 6000
+	}
 	if testing.Short() {
 		count = 150
 	}

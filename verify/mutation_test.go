@@ -239,13 +239,13 @@ func floatEqual(t *testing.T, p, g *ugraph.Graph) (bool, error) {
 }
 
 // TestMutations: every legal mutation of a known-good graph is rejected, or float64 says that it is
-// equal too. Every fourth is tried by default, all of them with MORGANA_FULL=1.
+// equal too. Every eighth is tried by default, all of them with MORGANA_FULL=1.
 func TestMutations(t *testing.T) {
 	rejected, undecided, equal, illegal := 0, 0, 0, 0
 	for i, k := range knownGood {
 		p, g := goodPair(t, i)
 		ms := mutations(g)
-		step := 4
+		step := 8
 		switch {
 		case os.Getenv("MORGANA_FULL") == "1":
 			step = 1
