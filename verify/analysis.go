@@ -377,7 +377,7 @@ func (a *analysis) innerDerivative(x, v field.Value) int32 {
 	}
 	p := a.s.Prime(a.comp)
 	for k, c := range a.lower.expr[i] {
-		a.tape.term(p.Mul(v.C[a.comp], fraction(p, c.num, c.den)), vars[k])
+		a.tape.term(p.Mul(v.C[a.comp], p.Quotient(c.num, c.den)), vars[k])
 	}
 	return r
 }

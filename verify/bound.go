@@ -325,7 +325,7 @@ func dependencies(p, q *field.Prime, rows, rows2 [][]uint64) (basis []int, deps 
 		d := dependency{row: i, num: make([]int64, len(expr)), den: make([]int64, len(expr))}
 		for k, x := range expr {
 			var ok bool
-			if d.num[k], d.den[k], ok = rational(p, x, 4096); !ok {
+			if d.num[k], d.den[k], ok = p.Fraction(x, 4096); !ok {
 				return nil, nil, &errUndecided{"the error bound is void: exponents depend on each other with no small rational coefficients"}
 			}
 		}
@@ -337,7 +337,7 @@ func dependencies(p, q *field.Prime, rows, rows2 [][]uint64) (basis []int, deps 
 			if d.num[k] == 0 {
 				continue
 			}
-			x := fraction(q, d.num[k], d.den[k])
+			x := q.Quotient(d.num[k], d.den[k])
 			for t, y := range rows2[e.basis[k]] {
 				left[t] = q.Sub(left[t], q.Mul(x, y))
 			}
@@ -380,17 +380,17 @@ func relations(one, two *analysis) (*exponents, error) {
 				continue
 			}
 			i := basis[k]
-			rest = p.Sub(rest, p.Mul(fraction(p, d.num[k], d.den[k]), one.args[i].v.C[one.comp]))
-			rest2 = q.Sub(rest2, q.Mul(fraction(q, d.num[k], d.den[k]), two.args[i].v.C[two.comp]))
+			rest = p.Sub(rest, p.Mul(p.Quotient(d.num[k], d.den[k]), one.args[i].v.C[one.comp]))
+			rest2 = q.Sub(rest2, q.Mul(q.Quotient(d.num[k], d.den[k]), two.args[i].v.C[two.comp]))
 			sum += math.Abs(float64(d.num[k]) / float64(d.den[k]))
 			den = lcm64(den, d.den[k])
 			out.expr[d.row] = append(out.expr[d.row], coefficient{i, d.num[k], d.den[k]})
 		}
-		cnum, cden, ok := rational(p, rest, 1<<29)
+		cnum, cden, ok := p.Fraction(rest, 1<<29)
 		if !ok {
 			return nil, errLongConstant
 		}
-		if rest2 != fraction(q, cnum, cden) { // at the first point it was one by chance
+		if rest2 != q.Quotient(cnum, cden) { // at the first point it was one by chance
 			return nil, errLongConstant
 		}
 		if cnum != 0 {
@@ -413,48 +413,6 @@ func lcm64(a, b int64) int64 {
 		return r * b
 	}
 	return 1 << 50
-}
-
-func fraction(p *field.Prime, num, den int64) uint64 {
-	n := uint64(num)
-	if num < 0 {
-		n = uint64(-num)
-	}
-	x := p.Mul(p.In(n), p.Inv(p.In(uint64(den))))
-	if num < 0 {
-		return p.Neg(x)
-	}
-	return x
-}
-
-// rational finds the fraction with numerator and denominator of at most limit that a residue is
-// (Wang 1981, by the extended Euclidean algorithm).
-func rational(p *field.Prime, residue uint64, limit int64) (num, den int64, ok bool) {
-	x := p.Out(residue)
-	if x == 0 {
-		return 0, 1, true
-	}
-	r0, r1 := p.P, x
-	var s0, s1 int64 = 0, 1
-	for r1 > uint64(limit) {
-		q := r0 / r1
-		r0, r1 = r1, r0-q*r1
-		if q > uint64(limit)*2 {
-			return 0, 0, false
-		}
-		s0, s1 = s1, s0-int64(q)*s1
-		if s1 > 2*limit || s1 < -2*limit {
-			return 0, 0, false
-		}
-	}
-	num, den = int64(r1), s1
-	if den < 0 {
-		num, den = -num, -den
-	}
-	if den == 0 || den > limit || fraction(p, num, den) != residue {
-		return 0, 0, false
-	}
-	return num, den, true
 }
 
 // cellOfOrder is the least probability of a weak order of n elements whose ranks are drawn from n

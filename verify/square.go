@@ -149,7 +149,7 @@ func (c *check) squareField(in *instance, st setting) (*bound, error) {
 			return nil, &errUndecided{"the order by squares: the differences vary from draw to draw"}
 		}
 		for k, r := range member {
-			if ds[k].v.C[0] != m.Mul(fraction(m, r.num, r.den), ds[classes[r.of]].v.C[0]) {
+			if ds[k].v.C[0] != m.Mul(m.Quotient(r.num, r.den), ds[classes[r.of]].v.C[0]) {
 				return nil, &errUndecided{"the order by squares: a relation of differences does not hold at another point"}
 			}
 		}
@@ -180,7 +180,7 @@ next:
 	for k, d := range diffs {
 		for i, rep := range classes {
 			x := m.Mul(d.v.C[0], m.Inv(diffs[rep].v.C[0]))
-			if num, den, ok := rational(m, x, 4096); ok && num != 0 && smooth(num) && smooth(den) {
+			if num, den, ok := m.Fraction(x, 4096); ok && num != 0 && smooth(num) && smooth(den) {
 				member[k] = ratio{i, num, den}
 				continue next
 			}

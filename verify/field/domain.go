@@ -1,9 +1,6 @@
 package field
 
-import (
-	"math/big"
-	"slices"
-)
+import "slices"
 
 // condition is what an operator asks of an operand to be defined over the reals.
 type condition uint8
@@ -273,37 +270,4 @@ func (s *Space) implied(a []int32, o int32, scale map[[2]int32]Factor) bool {
 		return true
 	}
 	return false
-}
-
-// Fraction finds the fraction with numerator and denominator of at most limit that a residue is (Wang
-// 1981, by the extended Euclidean algorithm).
-func (m *Prime) Fraction(residue uint64, limit int64) (num, den int64, ok bool) {
-	x := m.Out(residue)
-	if x == 0 {
-		return 0, 1, true
-	}
-	r0, r1 := m.P, x
-	var s0, s1 int64 = 0, 1
-	for r1 > uint64(limit) {
-		q := r0 / r1
-		r0, r1 = r1, r0-q*r1
-		if q > uint64(limit)*2 {
-			return 0, 0, false
-		}
-		s0, s1 = s1, s0-int64(q)*s1
-		if s1 > 2*limit || s1 < -2*limit {
-			return 0, 0, false
-		}
-	}
-	num, den = int64(r1), s1
-	if den < 0 {
-		num, den = -num, -den
-	}
-	if den == 0 || den > limit {
-		return 0, 0, false
-	}
-	if y, ok := m.Rat(big.NewRat(num, den)); !ok || y != residue {
-		return 0, 0, false
-	}
-	return num, den, true
 }
