@@ -482,17 +482,26 @@ func (e *engine[V]) sliceOp(g *ugraph.Graph, n *ugraph.Node, x *tensor[V]) (*ten
 	if err != nil {
 		return nil, err
 	}
-	lo, hi, err := ugraph.SliceBounds(n.Attrs, ugraph.D(int64(x.shape[ax])))
+	lo, hi, err := sliceRange(n, x.shape[ax])
 	if err != nil {
 		return nil, err
 	}
-	l, _ := lo.Const()
-	h, _ := hi.Const()
-	if h <= l || l < 0 {
-		return nil, errShape
-	}
-	if x.axes[ax].part && (l > 0 || h < int64(x.shape[ax])) {
+	if x.axes[ax].part && (lo > 0 || hi < x.shape[ax]) {
 		return nil, &errUnweighted{"partial sums are divided"}
 	}
-	return x.slice(ax, int(l), int(h)), nil
+	return x.slice(ax, lo, hi), nil
+}
+
+// sliceRange is the range [lo, hi) that a slice takes of an axis.
+func sliceRange(n *ugraph.Node, extent int) (lo, hi int, err error) {
+	l, h, err := ugraph.SliceBounds(n.Attrs, ugraph.D(int64(extent)))
+	if err != nil {
+		return 0, 0, err
+	}
+	from, _ := l.Const()
+	to, _ := h.Const()
+	if to <= from || from < 0 {
+		return 0, 0, errShape
+	}
+	return int(from), int(to), nil
 }

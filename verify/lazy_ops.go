@@ -255,16 +255,11 @@ func (z *lazyEngine[V]) cutsLazy(n *ugraph.Node, args []*lazyTensor[V]) ([]*lazy
 	}
 	switch n.Op {
 	case ugraph.OpSlice:
-		lo, hi, err := ugraph.SliceBounds(n.Attrs, ugraph.D(int64(x.shape[ax])))
+		lo, hi, err := sliceRange(n, x.shape[ax])
 		if err != nil {
 			return nil, err
 		}
-		l, _ := lo.Const()
-		h, _ := hi.Const()
-		if h <= l || l < 0 {
-			return nil, errShape
-		}
-		return []*lazyTensor[V]{z.part(x, ax, int(l), int(h))}, nil
+		return []*lazyTensor[V]{z.part(x, ax, lo, hi)}, nil
 	case ugraph.OpSplit:
 		w := x.shape[ax] / len(n.Results)
 		if w*len(n.Results) != x.shape[ax] {

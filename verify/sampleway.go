@@ -43,6 +43,13 @@ func (c *check) tryPlaces(r reading) (*mismatch, error) {
 	st := setting{model: r.model, roots: r.roots, symbols: r.symbols, weak: r.weak, comps: max(1, c.comps), places: make([][]int, len(sm.places))}
 	st.places[0] = sm.places[0][:1]
 	var ev *evaluation
+	compare := func() (*mismatch, error) {
+		m, err := c.compare(ev)
+		if m != nil {
+			m.final = !r.symbols
+		}
+		return m, err
+	}
 	for {
 		// How deep exponentials nest is found by trying.
 		ev, err = c.draw(in, st, 0)
@@ -60,10 +67,7 @@ func (c *check) tryPlaces(r reading) (*mismatch, error) {
 	if ev, err = c.draw(in, st, 0); err != nil {
 		return nil, err
 	}
-	if m, err := c.compare(ev); m != nil || err != nil {
-		if m != nil {
-			m.final = !r.symbols
-		}
+	if m, err := compare(); m != nil || err != nil {
 		return m, err
 	}
 	evaluated, demand := 0, c.demand
@@ -105,10 +109,7 @@ func (c *check) tryPlaces(r reading) (*mismatch, error) {
 		if ev, err = c.draw(in, st, t); err != nil {
 			return nil, err
 		}
-		if m, err := c.compare(ev); m != nil || err != nil {
-			if m != nil {
-				m.final = !r.symbols
-			}
+		if m, err := compare(); m != nil || err != nil {
 			return m, err
 		}
 	}
