@@ -206,22 +206,11 @@ func (k *lazyKernel[V]) corner(o ugraph.Output, typ ugraph.Type, ax int, mapped,
 			lo += at[gi] * each
 			continue
 		}
-		want, whole := typ.Cut(ax).Extent, 0
-		for i := range k.g.Nodes {
-			node := &k.g.Nodes[i]
-			if node.Op != ugraph.OpLoad {
-				continue
-			}
-			grid, _ := node.Attrs.Get("grid")
-			if a := grid.Ints[gi]; a >= 0 && k.g.Values[node.Args[0]].Shape[a] == want {
-				whole = k.whole(node.Args[0]).shape[a]
-				break
-			}
-		}
-		if whole == 0 {
+		of, a, ok := cutTensor(k.g, typ.Cut(ax).Extent, gi)
+		if !ok {
 			return 0, errShape
 		}
-		from, _, err := interval(k.g.Grid[gi], k.inst.grid(k.g, gi), at[gi], whole)
+		from, _, err := interval(k.g.Grid[gi], k.inst.grid(k.g, gi), at[gi], k.whole(of).shape[a])
 		if err != nil {
 			return 0, err
 		}

@@ -95,22 +95,30 @@ func (t *tensor[V]) relabel(ax int, cols []int32) *tensor[V] {
 
 // cutExtent is the extent of the data axis that grid dimension gi cut to make an axis of a value.
 func (k *blockRun[V]) cutExtent(v ugraph.ValueID, ax, gi int) (int, error) {
-	want := k.g.Values[v].Type.Cut(ax).Extent
-	for i := range k.g.Nodes {
-		n := &k.g.Nodes[i]
+	of, a, ok := cutTensor(k.g, k.g.Values[v].Type.Cut(ax).Extent, gi)
+	if !ok {
+		return 0, errShape
+	}
+	whole, err := k.whole(of)
+	if err != nil {
+		return 0, err
+	}
+	return whole.shape[a], nil
+}
+
+// cutTensor finds a whole tensor, and its axis of the given extent, that grid dimension gi cuts in a load.
+func cutTensor(g *ugraph.Graph, extent ugraph.Dim, gi int) (v ugraph.ValueID, ax int64, ok bool) {
+	for i := range g.Nodes {
+		n := &g.Nodes[i]
 		if n.Op != ugraph.OpLoad {
 			continue
 		}
 		grid, _ := n.Attrs.Get("grid")
-		if a := grid.Ints[gi]; a >= 0 && k.g.Values[n.Args[0]].Shape[a] == want {
-			whole, err := k.whole(n.Args[0])
-			if err != nil {
-				return 0, err
-			}
-			return whole.shape[a], nil
+		if a := grid.Ints[gi]; a >= 0 && g.Values[n.Args[0]].Shape[a] == extent {
+			return n.Args[0], a, true
 		}
 	}
-	return 0, errShape
+	return 0, 0, false
 }
 
 // assemble lays the tiles of an output side by side, combining those that meet where the store reduces.
