@@ -104,11 +104,7 @@ func (s *state) wholes(ctx context.Context, ps []priced, sum *partition.Stats) (
 			}
 			plan, st, err := partition.Whole(ctx, batch[i].dag, &s.row, partition.Options{Sizes: s.envs, Below: below})
 			stats[i] = st
-			var none *partition.ErrNoPlan
-			if errors.As(err, &none) {
-				return nil
-			}
-			batch[i].whole = plan
+			batch[i].whole, err = orNone(plan, err)
 			return err
 		})
 		if err != nil {
@@ -129,6 +125,15 @@ func (s *state) wholes(ctx context.Context, ps []priced, sum *partition.Stats) (
 	return best, nil
 }
 
+// orNone is a plan, or nil where there is none within the options.
+func orNone(plan *partition.Plan, err error) (*partition.Plan, error) {
+	var none *partition.ErrNoPlan
+	if errors.As(err, &none) {
+		return nil, nil
+	}
+	return plan, err
+}
+
 // partition finds the best plans of variants, each below slack of the best so far, which begins at below where
 // that is not 0; ordered by time.
 func (s *state) partition(ctx context.Context, variants []variant, best float64, sum *partition.Stats) ([]planned, error) {
@@ -138,12 +143,8 @@ func (s *state) partition(ctx context.Context, variants []variant, best float64,
 		batch := variants[at:min(at+round, len(variants))]
 		found := make([]*partition.Plan, len(batch))
 		err := s.each(len(batch), func(i int) error {
-			plan, err := partition.Best(ctx, batch[i].dag, &s.row, partition.Options{Sizes: s.envs, Top: perVariant, Below: best * slack})
-			var none *partition.ErrNoPlan
-			if errors.As(err, &none) {
-				return nil
-			}
-			found[i] = plan
+			var err error
+			found[i], err = orNone(partition.Best(ctx, batch[i].dag, &s.row, partition.Options{Sizes: s.envs, Top: perVariant, Below: best * slack}))
 			return err
 		})
 		if err != nil {

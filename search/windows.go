@@ -2,7 +2,6 @@ package search
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sort"
@@ -107,12 +106,7 @@ func (s *state) window(ctx context.Context, p *partition.Plan, groups []int, pre
 			if err != nil || bound > opt.Below {
 				return err
 			}
-			plan, err := partition.Best(ctx, batch[i].dag, &s.row, opt)
-			var none *partition.ErrNoPlan
-			if errors.As(err, &none) {
-				return nil
-			}
-			found[i] = plan
+			found[i], err = orNone(partition.Best(ctx, batch[i].dag, &s.row, opt))
 			return err
 		})
 		if err != nil {
