@@ -1,11 +1,8 @@
 package verify
 
 import (
-	"context"
 	"strings"
 	"testing"
-
-	"github.com/morgana-ml/morgana/models/programs/programtest"
 )
 
 // labelAttacks differ at labels of columns that none, all and every other column do not show, or at
@@ -47,14 +44,7 @@ func TestLabelAttacks(t *testing.T) {
 	for _, p := range labelAttacks {
 		t.Run(p.name, func(t *testing.T) {
 			program := func(body string) string { return "program p(" + p.sig + ") -> (Y) { " + body + " }" }
-			b, err := tryParse(program(p.b))
-			if err != nil {
-				t.Fatal(err)
-			}
-			r, err := Equal(context.Background(), programtest.Parse(t, program(p.a)), b, Options{Seed: 1})
-			if err != nil {
-				t.Fatal(err)
-			}
+			r := verifyTexts(t, program(p.a), program(p.b), 1)
 			if r.Equal != p.equal || !strings.Contains(r.Reason, p.reason) {
 				t.Fatalf("equal %v, want %v: %s", r.Equal, p.equal, r.Reason)
 			}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/morgana-ml/morgana/models/programs/programtest"
 	"github.com/morgana-ml/morgana/ugraph"
 )
 
@@ -59,6 +60,16 @@ func (o ops) axis(op ugraph.Op, x val, axis int64) val {
 }
 
 func ds(n ...int64) []ugraph.Dim { return ugraph.Ds(n...) }
+
+// verifyTexts is the verdict on two texts.
+func verifyTexts(t *testing.T, a, b string, seed uint64) *Result {
+	t.Helper()
+	r, err := Equal(context.Background(), programtest.Parse(t, a), programtest.Parse(t, b), Options{Seed: seed})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
 
 func check1(t *testing.T, a, b *ugraph.Graph, want bool) *Result {
 	t.Helper()

@@ -1,10 +1,7 @@
 package verify
 
 import (
-	"context"
 	"testing"
-
-	"github.com/morgana-ml/morgana/models/programs/programtest"
 )
 
 // TestExtentOneBesideSymbol: an extent of 1 is repeated along an axis of a symbol, which has one column
@@ -21,10 +18,7 @@ func TestExtentOneBesideSymbol(t *testing.T) {
 		{"X @ W * C + R", "X @ W * sum(C, axis=0, keepdims=true) + R", false},
 		{"X @ W * C + R", "X @ W * C + sum(R, axis=1, keepdims=true)", false},
 	} {
-		r, err := Equal(context.Background(), programtest.Parse(t, head+p.a+" }"), programtest.Parse(t, head+p.b+" }"), Options{Seed: 1})
-		if err != nil {
-			t.Fatal(err)
-		}
+		r := verifyTexts(t, head+p.a+" }", head+p.b+" }", 1)
 		if r.Equal != p.equal {
 			t.Errorf("%s and %s: equal %v: %s", p.a, p.b, r.Equal, r.Reason)
 		}

@@ -1,10 +1,7 @@
 package verify
 
 import (
-	"context"
 	"testing"
-
-	"github.com/morgana-ml/morgana/models/programs/programtest"
 )
 
 // labelPairs have boolean and integer inputs; wrong pairs differ under assignments that random bits or
@@ -77,14 +74,7 @@ var labelPairs = []struct {
 func TestLabels(t *testing.T) {
 	for _, p := range labelPairs {
 		t.Run(p.name, func(t *testing.T) {
-			b, err := tryParse(p.b)
-			if err != nil {
-				t.Fatal(err)
-			}
-			r, err := Equal(context.Background(), programtest.Parse(t, p.a), b, Options{Seed: 1})
-			if err != nil {
-				t.Fatal(err)
-			}
+			r := verifyTexts(t, p.a, p.b, 1)
 			if r.Equal != p.equal {
 				t.Fatalf("equal %v, want %v: %s", r.Equal, p.equal, r.Reason)
 			}

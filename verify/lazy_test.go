@@ -5,7 +5,6 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/morgana-ml/morgana/models/programs/programtest"
 	"github.com/morgana-ml/morgana/ugraph"
 	"github.com/morgana-ml/morgana/verify/field"
 )
@@ -190,14 +189,7 @@ var sampledPairs = []struct {
 func TestSampled(t *testing.T) {
 	for _, p := range sampledPairs {
 		t.Run(p.name, func(t *testing.T) {
-			b, err := tryParse(p.b)
-			if err != nil {
-				t.Fatal(err)
-			}
-			r, err := Equal(context.Background(), programtest.Parse(t, p.a), b, Options{Seed: 1})
-			if err != nil {
-				t.Fatal(err)
-			}
+			r := verifyTexts(t, p.a, p.b, 1)
 			if r.Equal != p.equal {
 				t.Fatalf("equal %v, want %v: %s %v", r.Equal, p.equal, r.Reason, r.Checks)
 			}

@@ -1,13 +1,11 @@
 package verify
 
 import (
-	"context"
 	"errors"
 	"math"
 	"strings"
 	"testing"
 
-	"github.com/morgana-ml/morgana/models/programs/programtest"
 	"github.com/morgana-ml/morgana/verify/field"
 )
 
@@ -120,10 +118,7 @@ func TestSquareOrder(t *testing.T) {
 	for _, c := range squareCases {
 		t.Run(c.name, func(t *testing.T) {
 			for seed := range uint64(2) {
-				r, err := Equal(context.Background(), programtest.Parse(t, program(c.sig, c.a)), programtest.Parse(t, program(c.sig, c.b)), Options{Seed: seed})
-				if err != nil {
-					t.Fatal(err)
-				}
+				r := verifyTexts(t, program(c.sig, c.a), program(c.sig, c.b), seed)
 				if r.Equal != c.equal || r.Equal && r.Model != "Q" {
 					t.Errorf("equal %v, want %v, model %s: %s; %v", r.Equal, c.equal, r.Model, r.Reason, r.Checks)
 				}

@@ -1,13 +1,11 @@
 package verify
 
 import (
-	"context"
 	"errors"
 	"math"
 	"strings"
 	"testing"
 
-	"github.com/morgana-ml/morgana/models/programs/programtest"
 	"github.com/morgana-ml/morgana/verify/field"
 )
 
@@ -66,10 +64,7 @@ var weakGraphs = []struct {
 func TestWeakBound(t *testing.T) {
 	run := func(name, a, b string, equal bool) {
 		t.Run(name, func(t *testing.T) {
-			r, err := Equal(context.Background(), programtest.Parse(t, a), programtest.Parse(t, b), Options{Seed: 5})
-			if err != nil {
-				t.Fatal(err)
-			}
+			r := verifyTexts(t, a, b, 5)
 			if r.Equal != equal || !r.Equal && r.Witness == nil {
 				t.Errorf("equal %v, want %v: %s; %v", r.Equal, equal, r.Reason, r.Witness)
 			}
