@@ -3,7 +3,6 @@ package algebra
 import (
 	"bytes"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -280,23 +279,6 @@ func checkPrefixes(t *testing.T, program, g *ugraph.Graph) int {
 	return r.values
 }
 
-// corpusPrograms are what Mirage's saved μGraphs compute, by the name of the file; those of a row are all right.
-var corpusPrograms = map[string]string{
-	"rmsnorm_bs1": `program p(X: f16[2, 4096], W: f16[4096, 6144]) -> (Y) { Y = rms_norm(X) @ W }`,
-	"gqa_bs1": `program p(Q: f16[2, 256, 64], K: f16[2, 64, 4096], V: f16[2, 4096, 64]) -> (O) {
-		E = exp(Q @ K)
-		O = (E / sum(E, axis=-1, keepdims=true)) @ V }`,
-	"mqa_bs1": `program p(Q: f16[1, 1024, 64], K: f16[1, 64, 4096], V: f16[1, 4096, 64]) -> (O) {
-		E = exp(Q @ K)
-		O = (E / sum(E, axis=-1, keepdims=true)) @ V }`,
-	"mha_bs1": `program p(Q: f16[32, 16, 64], K: f16[32, 64, 4096], V: f16[32, 4096, 64]) -> (O) {
-		E = exp(Q @ K)
-		O = (E / sum(E, axis=-1, keepdims=true)) @ V }`,
-	"lora":       `program p(X: f16[16, 256], W: f16[256, 4096], A: f16[256, 16], B: f16[16, 4096]) -> (O) { O = X @ W + X @ A @ B }`,
-	"gated_mlp":  `program p(X: f16[8, 4096], W1: f16[4096, 4096], W2: f16[4096, 4096]) -> (O) { O = silu(X @ W1) * (X @ W2) }`,
-	"ntrans_bs1": `program p(H: f16[8, 4096], X: f16[8, 4096], alpha: f16[8, 4096]) -> (O) { O = rms_norm(X + alpha * (rms_norm(H) + X)) }`,
-}
-
 // TestNoKnownGoodGraphIsPruned: every value of every right graph of Mirage's is admitted by the pruner for its
 // program, with an empty table.
 func TestNoKnownGoodGraphIsPruned(t *testing.T) {
@@ -305,8 +287,11 @@ func TestNoKnownGoodGraphIsPruned(t *testing.T) {
 		t.Skip("MORGANA_CORPUS is not set: Mirage's saved graphs are not at hand")
 	}
 	graphs, values := 0, 0
-	for _, name := range slices.Sorted(maps.Keys(corpusPrograms)) {
-		f, err := os.ReadFile(filepath.Join(dir, "mirage", name+".json"))
+	for _, c := range programtest.Corpus {
+		if !c.Right {
+			continue
+		}
+		f, err := os.ReadFile(filepath.Join(dir, "mirage", c.File+".json"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -315,8 +300,8 @@ func TestNoKnownGoodGraphIsPruned(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i, g := range gs {
-			t.Run(fmt.Sprintf("%s/%d", name, i), func(t *testing.T) {
-				values += checkPrefixes(t, programtest.Parse(t, corpusPrograms[name]), g)
+			t.Run(fmt.Sprintf("%s/%d", c.File, i), func(t *testing.T) {
+				values += checkPrefixes(t, programtest.Parse(t, c.Source), g)
 				graphs++
 			})
 		}
