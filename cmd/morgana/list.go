@@ -3,9 +3,11 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -33,19 +35,52 @@ func (c *versionCmd) Run(a *app) error {
 }
 
 type listCmd struct {
-	JSON bool `name:"json" help:"One JSON object a line."`
+	Part string `arg:"" optional:"" help:"Only those with this in their name or summary: mirage, attention, ..."`
+	JSON bool   `name:"json" help:"One JSON object a line."`
 }
 
+// Run lists the programs, the base programs and each family in columns of their own.
 func (c *listCmd) Run(a *app) error {
-	w := tabwriter.NewWriter(a.stdout, 0, 4, 2, ' ', 0)
-	for _, p := range programs.List() {
+	groups := [][]programs.Info{programs.List()}
+	for _, f := range programs.Families() {
+		groups = append(groups, programs.Family(f))
+	}
+	found := false
+	for _, group := range groups {
+		group = slices.DeleteFunc(group, func(p programs.Info) bool {
+			return !strings.Contains(p.Name, c.Part) && !strings.Contains(p.Summary, c.Part)
+		})
+		if len(group) == 0 {
+			continue
+		}
+		if found && !c.JSON {
+			fmt.Fprintln(a.stdout)
+		}
+		found = true
+		if err := c.write(a.stdout, group); err != nil {
+			return err
+		}
+	}
+	if !found {
+		return fmt.Errorf("no embedded program has %q in its name or summary; `morgana list` has all", c.Part)
+	}
+	return nil
+}
+
+func (c *listCmd) write(out io.Writer, group []programs.Info) error {
+	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	for _, p := range group {
 		if c.JSON {
-			if err := json.NewEncoder(a.stdout).Encode(map[string]any{"name": p.Name, "summary": p.Summary, "variants": p.Variants}); err != nil {
+			if err := json.NewEncoder(out).Encode(map[string]any{"name": p.Name, "summary": p.Summary, "variants": p.Variants}); err != nil {
 				return err
 			}
 			continue
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\n", p.Name, p.Summary, strings.Join(p.Variants, " "))
+		line := p.Name + "\t" + p.Summary
+		if len(p.Variants) > 0 {
+			line += "\t" + strings.Join(p.Variants, " ")
+		}
+		fmt.Fprintln(w, line)
 	}
 	return w.Flush()
 }

@@ -4,12 +4,11 @@ import (
 	"embed"
 	"fmt"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 )
 
-//go:embed *.ug
+//go:embed *.ug mirage/*.ug morgana/*.ug
 var files embed.FS
 
 // table lists the programs in the order of `morgana list`, and whether the batch size is a
@@ -48,7 +47,7 @@ type Info struct {
 	Variants []string // full names of its variants, such as gqa/f16/b8
 }
 
-// List lists the programs, Mirage's benchmarks first.
+// List lists the base programs, Mirage's benchmarks first; All has those of the families too.
 func List() []Info {
 	list := make([]Info, 0, len(table))
 	for _, row := range table {
@@ -86,7 +85,7 @@ func base(name string) string {
 	return string(text)
 }
 
-// Source returns the .ug text of a program or variant. An unknown name is an error that offers the
+// Source returns the .ug text of a base program, a variant of one, or a family's program. An unknown name is an error that offers the
 // closest one and says where to see all.
 func Source(name string) (string, error) {
 	for _, row := range table {
@@ -97,6 +96,11 @@ func Source(name string) (string, error) {
 			if name == variant {
 				return substitute(base(row.name), strings.Split(name, "/")[1:]), nil
 			}
+		}
+	}
+	for _, f := range families {
+		if strings.HasPrefix(name, f.name+"/") {
+			return f.source(name)
 		}
 	}
 	return "", unknown(name)
@@ -130,47 +134,4 @@ func substitute(text string, parts []string) string {
 		lines[i] = line
 	}
 	return strings.Join(lines, "\n")
-}
-
-// unknown is the error for a name that no program has. A variant that its program lacks is
-// answered with what that program has.
-func unknown(name string) error {
-	first, _, _ := strings.Cut(name, "/")
-	list := List()
-	if at := slices.IndexFunc(list, func(info Info) bool { return info.Name == first }); at >= 0 {
-		list = list[at : at+1]
-	}
-	best, least := "", len(name)/2+1 // farther than half the name is no typing error
-	for _, info := range list {
-		for _, known := range append([]string{info.Name}, info.Variants...) {
-			if d := distance(name, known); d < least {
-				best, least = known, d
-			}
-		}
-	}
-	if best != "" {
-		return fmt.Errorf("no embedded program %q; did you mean %s? (`morgana list` has all)", name, best)
-	}
-	return fmt.Errorf("no embedded program %q; `morgana list` has all", name)
-}
-
-// distance is the Levenshtein distance of a and b, in bytes.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1) // distances of a[:i] to every b[:j]
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j+1]+1, row[j]+1)
-		}
-	}
-	return row[len(b)]
 }

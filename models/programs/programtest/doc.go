@@ -7,5 +7,5 @@
 // # Rationale
 //
 // Why a package of its own? Tests of every stage start from a program, and a test file cannot be imported.
-// Package programs itself imports only the standard library.
+// Package programs itself has nothing for tests.
 package programtest
