@@ -27,10 +27,27 @@
 // says where it comes from. The program's identifier is its full name with _ between: mirage_gated_mlp. To
 // add a program is to add a row; the tests parse every row.
 //
+// # Mirage's programs
+//
+// The rows of the family mirage have Mirage's element type, f16 for most. Its softmax takes no maximum off;
+// the rows have the true one, and stand beside a variant /nomax that computes as Mirage does: what its saved
+// graphs are compared with. In exact arithmetic the two are one program; in f16, exp of a score above 11 is
+// infinite when each operator is rounded, as it is on a GPU that runs Mirage's operators one by one.
+//
+// In the rows of f8e4m3, matmul sums in f32 and its result is rounded once: to f8e4m3 where the operands meet
+// as they are (hopper_fp8_linear), to f16 where they are widened first, which is exact (…/widened). A cast to
+// f8e4m3 stays where it is written, so what the first rounds no other kernel can round elsewhere.
+//
 // # Rationale
 //
 // The attention programs of Mirage have no scale 1/√d in front of the softmax and get K
 // transposed; they are kept so, and attention_decode has the scale and the usual layout. In
 // qknorm_gqa the keys are normed; Mirage's benchmark of that name norms the values instead, and
 // stands here as qvnorm_gqa.
+//
+// Why formulas and rows, and not a text each? rms(X) W alone has 15 sizes in Mirage, and a text that is there
+// once is read, compared with plain loops and mended once.
+//
+// Why are the families apart from the base programs? The tests and tables of other packages go through List;
+// they stay as short as they are while the families grow.
 package programs
