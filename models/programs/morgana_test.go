@@ -4,9 +4,12 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
+	"math/big"
 	"math/rand/v2"
 	"path"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -234,6 +237,39 @@ func requireNear(t *testing.T, name string, got, want array, tolerance float64) 
 	for i := range want.v {
 		if !(math.Abs(got.v[i]-want.v[i]) <= tolerance*(1+math.Abs(want.v[i]))) {
 			t.Fatalf("%s, element %d: %v, want %v", name, i, got.v[i], want.v[i])
+		}
+	}
+}
+
+// Every formula has a program of odd sizes beside others: no power of two from 4 on, and a prime of
+// two digits or more.
+func TestMorganaSizes(t *testing.T) {
+	digits := regexp.MustCompile(`\d+`)
+	others, odd := map[string]int{}, map[string]int{}
+	for _, r := range morgana {
+		if !strings.HasSuffix(r.name, "/odd") {
+			others[r.formula]++
+			continue
+		}
+		odd[r.formula]++
+		prime := false
+		for _, d := range digits.FindAllString(r.sizes, -1) {
+			n, err := strconv.ParseInt(d, 10, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n >= 4 && n&(n-1) == 0 {
+				t.Errorf("%s: %d is a power of two", r.name, n)
+			}
+			prime = prime || n > 10 && big.NewInt(n).ProbablyPrime(0)
+		}
+		if !prime {
+			t.Errorf("%s: no prime among %s", r.name, r.sizes)
+		}
+	}
+	for _, r := range morgana {
+		if others[r.formula] == 0 || odd[r.formula] == 0 {
+			t.Errorf("%s has %d programs of odd sizes and %d others, want both", r.formula, odd[r.formula], others[r.formula])
 		}
 	}
 }
