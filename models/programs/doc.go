@@ -45,7 +45,7 @@
 // qknorm_gqa the keys are normed; Mirage's benchmark of that name norms the values instead, and
 // stands here as qvnorm_gqa.
 //
-// Why formulas and rows, and not a text each? rms(X) W alone has 15 sizes in Mirage, and a text that is there
+// Why formulas and rows, and not a text each? rms(X) W alone is 16 rows, and a text that is there
 // once is read, compared with plain loops and mended once.
 //
 // Why are the families apart from the base programs? The tests and tables of other packages go through List;
