@@ -13,7 +13,8 @@ const (
 		Y = reshape(X3 / max(abs(X3), axis=2, keepdims=true), shape=[8, 64]) }`
 	halvesLess = `program p(X: f32[8, 64]) -> (Y) { A, B = split(X, parts=2, axis=1)
 		Y = concat(A - %(A, axis=1, keepdims=true), B - %(B, axis=1, keepdims=true), axis=1) }`
-	over = "ugraph p for p(X: f32[8, 64]) -> (Y) { Y = kernel k(X) "
+	over   = "ugraph p for p(X: f32[8, 64]) -> (Y) { Y = kernel k(X) "
+	over24 = "ugraph p for p(X: f32[2, 24]) -> (Y) { Y = kernel k(X) "
 )
 
 // cutPairs are pairs whose cuts differ in reality. In an instance where every axis has two parts they
@@ -87,6 +88,12 @@ var cutPairs = []struct {
 		`program p(X: f32[8, S]) -> (Y) where S <= 16 { Y = sum(X, axis=1) }`, false},
 	{"multiples only", `program p(X: f32[8, S]) -> (Y) where S <= 8192 { Y = sum(X, axis=1) }`,
 		`program p(X: f32[8, S]) -> (Y) where S <= 8192, S % 16 == 0 { Y = sum(X, axis=1) }`, false},
+	{"blocks of one column beside four parts", over24 + `grid(a: 24 by 1) { store Y(reduce=sum) = sum(load(X, a=1), axis=1, keepdims=true) } }`,
+		over24 + `loop(a: 4 parts) { x = load(X, loop=1)
+		store Y() = sum(accum(x), axis=1, keepdims=true) } }`, true},
+	{"blocks of one column beside four parts with a maximum each", over24 + `grid(a: 24 by 1) { store Y(reduce=sum) = sum(load(X, a=1), axis=1, keepdims=true) } }`,
+		over24 + `loop(a: 4 parts) { x = load(X, loop=1)
+		store Y() = sum(accum(x + max(x, axis=1, keepdims=true)), axis=1, keepdims=true) } }`, false},
 	{"more sizes", `program p(X: f32[8, S]) -> (Y) where S <= 16, S % 4 == 0 { Y = sum(X, axis=1) }`,
 		`program p(X: f32[8, S]) -> (Y) where S <= 8192, S % 2 == 0 { Y = sum(X, axis=1) }`, true},
 }

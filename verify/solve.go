@@ -181,6 +181,12 @@ func (s *sizing) solve(p plan) (*instance, error) {
 		if acc != w {
 			return nil, fmt.Errorf("no small sizes meet all reshapes and cuts")
 		}
+		if rel.kind == tiled {
+			t, b := size[s.find(rel.parts[0])], s.find(rel.parts[1])
+			if _, weighed := in.blocks[b]; weighed && t > 0 && (w+t-1)/t != size[b] {
+				return nil, fmt.Errorf("no small sizes meet all reshapes and cuts: %d by %d are not %d blocks", w, t, size[b])
+			}
+		}
 	}
 	if !p.real && p.single == nil && !p.loose {
 		if err := s.faithful(size, p.trips == 0); err != nil {
