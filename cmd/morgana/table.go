@@ -20,11 +20,15 @@ type tableCmd struct {
 	Threads int           `env:"MORGANA_THREADS" help:"Threads of the kernels (default: all cores)."`
 	Budget  time.Duration `default:"60s" help:"Wall clock for each search."`
 	Seed    uint64        `default:"1" help:"Seed of fingerprints, verification and inputs."`
+	Against []string      `placeholder:"FILE" help:"Time Mirage's saved μGraphs (JSON) beside the winners of the programs that they compute (default: of mirage/…); repeatable."`
 }
 
 // Run searches each program without the store and prints a Markdown row for it: what the README's
 // table is made with.
 func (c *tableCmd) Run(a *app) error {
+	if len(c.X) == 0 && len(c.Against) > 0 {
+		c.X = mirageNames()
+	}
 	if len(c.X) == 0 {
 		for _, p := range programs.List() {
 			if p.Name != "tiny" { // for trying commands out; there is nothing to gain in it
@@ -40,6 +44,9 @@ func (c *tableCmd) Run(a *app) error {
 	row := target.Native(features())
 	if c.Threads > 0 {
 		row = row.WithUnits(c.Threads)
+	}
+	if len(c.Against) > 0 {
+		return c.against(a, m, row)
 	}
 	head := "| program | kernels | MB moved | predicted µs | measured µs | × over plain | search s | states |\n|---|---|---|---|---|---|---|---|\n"
 	for _, x := range c.X {
