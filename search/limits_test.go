@@ -15,7 +15,7 @@ import (
 )
 
 // grace is how long after its end a search may take to return.
-const grace = 300 * time.Millisecond
+const grace = slowdown * 300 * time.Millisecond
 
 // late tells by how much a result came after its due time, where the machine itself was not late: a busy
 // machine is told by a timer that is late too.

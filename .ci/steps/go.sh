@@ -30,10 +30,10 @@ packages_with() {
 
 # The race detector needs cgo and a C compiler, which nothing else here does.
 run_race() {
-	local short=-short
-	[ "$full" = 1 ] && short=
+	local short=-short limit=10m # of one package
+	[ "$full" = 1 ] && short= limit=45m
 	command -v gcc >/dev/null || apt_install gcc libc6-dev || { echo "no gcc, which -race needs"; return 77; }
-	CGO_ENABLED=1 go test -race $short $(packages_with 'errgroup|go func|sync\.(WaitGroup|Mutex|Pool)|t\.Parallel')
+	CGO_ENABLED=1 go test -race -timeout $limit $short $(packages_with 'errgroup|go func|sync\.(WaitGroup|Mutex|Pool)|t\.Parallel')
 }
 
 # What the tests do a part of by default.

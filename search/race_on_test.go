@@ -1,0 +1,6 @@
+//go:build race
+
+package search
+
+// slowdown is how many times slower code runs under the race detector.
+const slowdown = 10
