@@ -139,7 +139,8 @@ func within(attrs ugraph.Attrs, extent ugraph.Dim) bool {
 	return ok && 0 <= start && start < end && end <= n
 }
 
-// align takes each axis of a result from the operand that has it, as broadcasting does.
+// align takes each axis of a result from the operand that has it, as broadcasting does. A tile of extent 1
+// may have become longer: then it is an axis like the others.
 func (c *copier) align(args [][]Axis, shape []ugraph.Dim) ([]Axis, error) {
 	out := make([]Axis, len(shape))
 	for k, d := range shape {
@@ -148,8 +149,9 @@ func (c *copier) align(args [][]Axis, shape []ugraph.Dim) ([]Axis, error) {
 			if len(x) < back {
 				continue
 			}
-			if from, _ := x[len(x)-back].extents(); from == d && !d.Is(1) && (out[k] == nil || len(x[len(x)-back]) > len(out[k])) {
-				out[k] = x[len(x)-back]
+			a := x[len(x)-back]
+			if from, to := a.extents(); from == d && !(d.Is(1) && to.Is(1)) && (out[k] == nil || len(a) > len(out[k])) {
+				out[k] = a
 			}
 		}
 		if out[k] == nil && !d.Is(1) {
@@ -164,7 +166,7 @@ func (c *copier) align(args [][]Axis, shape []ugraph.Dim) ([]Axis, error) {
 }
 
 // regroup repeats a reshape over the parts of the axes. A part that a border divides is divided by
-// number.
+// number; one of extent 1 that became longer takes the next axis of extent 1, or joins what follows.
 func (c *copier) regroup(x []Axis, shape []ugraph.Dim) ([]Axis, error) {
 	var queue []Part
 	for _, a := range x {
@@ -191,6 +193,12 @@ func (c *copier) regroup(x []Axis, shape []ugraph.Dim) ([]Axis, error) {
 			out[k] = append(out[k], p)
 			have = have.Mul(p.Old)
 		}
+		if want.Is(1) && len(queue) > 0 && queue[0].Old.Is(1) {
+			out[k], queue = append(out[k], queue[0]), queue[1:]
+		}
+	}
+	if k := len(out) - 1; k >= 0 {
+		out[k] = append(out[k], queue...)
 	}
 	return out, nil
 }

@@ -15,14 +15,14 @@ import (
 	"github.com/morgana-ml/morgana/verify"
 )
 
-// Judge holds what the candidates of one program share: the instance, its inputs, and the program's
+// Judge holds what the candidates of one program share: the instances, their inputs, and the program's
 // own results and errors, each computed when it is first needed. It may be used by several goroutines.
 type Judge struct {
 	program *ugraph.Graph // of primitives
 	seed    uint64
-	small   *instance // nil: there is none, and why
-	noSmall error
-	long    *instance // with sums of the real length; nil: they are no longer in reality, or too much work
+	small   []*instance // in the order in which they are tried
+	noSmall error       // why there is none
+	long    *instance   // with sums of the real length; nil: they are no longer in reality, or too much work
 	fullMu  sync.Mutex
 	full    *instance
 	noFull  error
@@ -40,36 +40,55 @@ func New(program *ugraph.Graph, opt Options) (*Judge, error) {
 		j.noSmall = err
 		return j, nil
 	}
-	for _, want := range goals {
-		l := smallLayout(p, axes, want, wantRows)
-		g, err := shrink.Rebuild(p, l.plan)
-		if err != nil {
+	for _, uniform := range []bool{false, true} {
+		x, err := smallInstance(p, axes, opt.Seed, uniform)
+		switch {
+		case err != nil && uniform && j.noSmall != nil:
+			j.noSmall = fmt.Errorf("%w; with one extent for equal ones: %w", j.noSmall, err)
+		case err != nil && j.noSmall == nil:
 			j.noSmall = err
-			return j, nil
-		}
-		j.small = newInstance(g, l, opt.Seed, distributions, wantRows)
-		if j.small.work() <= runBudget {
-			break
+		case err == nil && (len(j.small) == 0 || ugraph.Hash(x.graph) != ugraph.Hash(j.small[0].graph)):
+			j.small = append(j.small, x)
 		}
 	}
-	if j.small.work() > fullBudget {
-		j.small, j.noSmall = nil, errors.New("the program is too much work at any size")
+	if len(j.small) == 0 {
 		return j, nil
 	}
 	for _, want := range longGoals {
-		l := smallLayout(p, axes, want, longRows)
+		l := smallLayout(p, axes, want, longRows, false)
 		g, err := shrink.Rebuild(p, l.plan)
 		if err != nil {
-			break
+			l = smallLayout(p, axes, want, longRows, true)
+			if g, err = shrink.Rebuild(p, l.plan); err != nil {
+				break
+			}
 		}
-		if x := newInstance(g, l, opt.Seed, longDistributions, longRows); x.chain <= j.small.chain {
+		if x := newInstance(g, l, opt.Seed, longDistributions, longRows); x.chain <= j.small[0].chain {
 			break
 		} else if x.work() <= longBudget {
+			x.most = mostWork * longBudget
 			j.long = x
 			break
 		}
 	}
 	return j, nil
+}
+
+// smallInstance is the first of the goals that costs no more than runBudget, or the last of those that cost no
+// more than fullBudget.
+func smallInstance(p *ugraph.Graph, axes *shrink.Axes, seed uint64, uniform bool) (*instance, error) {
+	for i, want := range goals {
+		l := smallLayout(p, axes, want, wantRows, uniform)
+		g, err := shrink.Rebuild(p, l.plan)
+		if err != nil {
+			return nil, err
+		}
+		x := newInstance(g, l, seed, distributions, wantRows)
+		if w := x.work(); w <= runBudget || i >= usualGoals-1 && w <= fullBudget {
+			return x, nil
+		}
+	}
+	return nil, errors.New("the program is too much work at any size")
 }
 
 // errDiffers says that a candidate is another program at the instance's sizes.
@@ -105,20 +124,56 @@ func (j *Judge) judge(ctx context.Context, candidate *ugraph.Graph) (*verify.Sta
 		return nil, err
 	}
 	why := j.noSmall
-	if j.small != nil {
-		var g *ugraph.Graph
-		if g, why = shrink.Rebuild(c, m.permuted(j.small.layout.plan)); why == nil {
-			var s *verify.Stability
-			s, why = j.small.check(ctx, g, m)
-			if why == nil && s.OK {
-				return j.checkLong(ctx, c, m, s)
-			}
-			if why == nil || !errors.Is(why, errDiffers) {
-				return s, why
-			}
+	for _, x := range j.small {
+		s, err := x.tiled(ctx, c, m)
+		switch {
+		case err == nil && s.OK:
+			return j.checkLong(ctx, c, m, s)
+		case err == nil:
+			return s, nil
+		case !errors.As(err, new(*errElsewhere)):
+			return nil, err
+		case why == nil:
+			why = err
 		}
 	}
 	return j.checkFull(ctx, c, m, why)
+}
+
+// errElsewhere says that a candidate cannot be judged on an instance, but perhaps on another.
+type errElsewhere struct{ err error }
+
+func (e *errElsewhere) Error() string { return e.err.Error() }
+func (e *errElsewhere) Unwrap() error { return e.err }
+
+// tiled judges a candidate on the instance, its tiles following the extents in one of several ways: the first
+// in which it can be rebuilt and is still the program.
+func (x *instance) tiled(ctx context.Context, c *ugraph.Graph, m matching) (*verify.Stability, error) {
+	var why error
+	tried := map[string]bool{}
+	for _, tile := range tilings {
+		plan := m.permuted(x.layout.plan)
+		plan.Tile = tile
+		g, err := shrink.Rebuild(c, plan)
+		if err == nil && work(g) > x.most {
+			err = errors.New("too much work")
+		}
+		if err == nil {
+			h := ugraph.Hash(g)
+			if tried[h] {
+				continue
+			}
+			tried[h] = true
+			var s *verify.Stability
+			if s, err = x.check(ctx, g, m); err == nil || !errors.Is(err, errDiffers) {
+				return s, err
+			}
+		}
+		if why == nil {
+			why = err
+		}
+	}
+	return nil, &errElsewhere{why}
 }
 
 // checkLong judges what is stable on the small instance again with sums of the real length.
@@ -126,14 +181,7 @@ func (j *Judge) checkLong(ctx context.Context, c *ugraph.Graph, m matching, smal
 	if j.long == nil {
 		return small, nil
 	}
-	g, err := shrink.Rebuild(c, m.permuted(j.long.layout.plan))
-	if err == nil && work(g) > mostWork*longBudget {
-		err = errors.New("too much work")
-	}
-	var s *verify.Stability
-	if err == nil {
-		s, err = j.long.check(ctx, g, m)
-	}
+	s, err := j.long.tiled(ctx, c, m)
 	var run *errRun
 	switch {
 	case errors.As(err, &run):
@@ -267,7 +315,8 @@ type instance struct {
 	legal  []int64
 	seed   uint64
 	chain  int64
-	draws  int // of inputs per distribution, for enough rows
+	most   float64 // work of a candidate, ns
+	draws  int     // of inputs per distribution, for enough rows
 	sample []sample
 	dists  []distribution
 }
@@ -300,7 +349,7 @@ const (
 func newInstance(g *ugraph.Graph, l layout, seed uint64, dists []distribution, wantRows int64) *instance {
 	legal := integerLimits(g)
 	dists = forInputs(g, legal, dists)
-	x := &instance{layout: l, graph: g, legal: legal, seed: seed, sample: make([]sample, len(dists)), dists: dists, draws: 1}
+	x := &instance{layout: l, graph: g, legal: legal, seed: seed, sample: make([]sample, len(dists)), dists: dists, draws: 1, most: mostWork * fullBudget}
 	for _, o := range g.Outputs {
 		shape, _ := ugraph.EvalShape(g.Values[o.Value].Shape, nil)
 		rows := int64(1)

@@ -1,6 +1,7 @@
 package stability
 
 import (
+	"cmp"
 	"fmt"
 	"math/big"
 	"slices"
@@ -25,7 +26,13 @@ var goals = []goal{
 	{512, 32, 8},
 	{256, 32, 8},
 	{256, 16, 4},
+	{128, 16, 4},
+	{64, 8, 2},
+	{32, 8, 2},
 }
+
+// usualGoals are those of which the last is taken although a run costs more than runBudget, if no more than fullBudget.
+const usualGoals = 7
 
 // longGoals are those of the long instance: reduced axes keep their real extents, up to 2^17, and
 // everything else is as short as it can be.
@@ -86,37 +93,101 @@ func fullLayout(g *ugraph.Graph) layout {
 	return layout{p}
 }
 
-// smallLayout chooses the extents of an instance with wantRows rows, as far as that can be.
-func smallLayout(g *ugraph.Graph, axes *shrink.Axes, want goal, wantRows int64) layout {
+// role is what decides the extent of the axes of one class, or of all classes of one extent.
+type role struct {
+	shrink.Class
+	size  int64
+	whole bool // nothing is left to choose
+	uses  int  // axes of inputs that have it
+}
+
+// target is the extent of an axis in the small instance; an axis of rows begins with few.
+func (r *role) target(want goal) int64 {
+	switch {
+	case r.Folded:
+		return want.folded
+	case r.Contracted:
+		return want.contracted
+	case r.Last || !r.Output:
+		return want.last
+	}
+	return 2
+}
+
+func (r *role) isRow() bool { return r.Output && !r.Last && !r.Folded && !r.Contracted }
+
+// smallLayout chooses the extents of an instance with wantRows rows, as far as that can be. Uniform: axes of one
+// extent keep one extent, so that a number in the graph can be told.
+func smallLayout(g *ugraph.Graph, axes *shrink.Axes, want goal, wantRows int64, uniform bool) layout {
 	classes := axes.Classes()
+	symbols := map[ugraph.Dim]ugraph.Symbol{}
+	for _, s := range g.Symbols {
+		symbols[ugraph.Sym(s.Name)] = s
+	}
 	env := symbolValues(g, want.folded)
-	sizes := make([]int64, len(classes))
-	var rows []int
+	roles := make([]*role, len(classes))
+	var own []*role
+	same := map[ugraph.Dim]*role{}
 	for i, c := range classes {
-		full, isConst := c.Size.Const()
-		if !isConst {
-			full, _ = c.Size.Eval(env)
+		if r := same[c.Size]; r != nil {
+			r.Fixed, r.Folded, r.Contracted = r.Fixed || c.Fixed, r.Folded || c.Folded, r.Contracted || c.Contracted
+			r.Output, r.Last = r.Output || c.Output, r.Last || c.Last
+			roles[i] = r
+			continue
 		}
-		sizes[i] = full
-		switch {
-		case !isConst || c.Fixed:
-		case c.Folded:
-			sizes[i] = min(full, want.folded)
-		case c.Contracted:
-			sizes[i] = min(full, want.contracted)
-		case c.Last:
-			sizes[i] = min(full, want.last)
-		case c.Output:
-			sizes[i] = min(full, 2)
-			rows = append(rows, i)
-		default:
-			sizes[i] = min(full, want.last)
+		roles[i] = &role{Class: c}
+		own = append(own, roles[i])
+		if uniform {
+			same[c.Size] = roles[i]
 		}
 	}
-	growRows(g, axes, classes, sizes, rows, wantRows)
+	for i, in := range g.Inputs {
+		for k := range g.Values[in.Value].Shape {
+			for _, c := range axes.Input(i, k) {
+				roles[c].uses++
+			}
+		}
+	}
+	var rows []*role
+	for _, r := range own {
+		full, isConst := r.Size.Const()
+		sym, isSymbol := symbols[r.Size]
+		if isSymbol {
+			full = sym.Hi
+		}
+		if r.whole = r.Fixed || !isConst && !isSymbol; !r.whole {
+			r.size = min(full, r.target(want))
+			if isSymbol {
+				r.size = sym.At(r.size)
+			}
+			if r.isRow() {
+				rows = append(rows, r)
+			}
+		} else if r.size = full; !isConst {
+			r.size = 1
+		}
+	}
+	have := int64(1)
+	for i, c := range classes {
+		if c.Output && !c.Last {
+			have *= roles[i].size
+		}
+	}
+	growRows(rows, symbols, have, wantRows)
+	for _, r := range own {
+		if s, ok := symbols[r.Size]; ok && !r.whole {
+			env[s.Name] = r.size
+		}
+	}
+	sizes := make([]int64, len(classes))
+	for i, r := range roles {
+		if sizes[i] = r.size; r.whole {
+			sizes[i], _ = r.Size.Eval(env)
+		}
+	}
 	p := axes.Plan(sizes)
 	p.Env = env
-	p.Tile = tileOf
+	p.Tile = tilings[0]
 	p.Literal = func(n ugraph.Number) ugraph.Number { return literal(n, classes, sizes) }
 	p.Number = func(d ugraph.Dim) (ugraph.Dim, error) {
 		to := int64(0)
@@ -137,36 +208,44 @@ func smallLayout(g *ugraph.Graph, axes *shrink.Axes, want goal, wantRows int64) 
 	return layout{p}
 }
 
-// growRows makes the axes of rows longer until every output has wantRows of them: first those that the
-// fewest inputs have, within their extents; then the longest beyond.
-func growRows(g *ugraph.Graph, axes *shrink.Axes, classes []shrink.Class, sizes []int64, rows []int, wantRows int64) {
-	uses := make([]int, len(classes))
-	for i, in := range g.Inputs {
-		for k := range g.Values[in.Value].Shape {
-			for _, c := range axes.Input(i, k) {
-				uses[c]++
-			}
+// growRows makes the axes of rows longer until there are wantRows of them with the have others: first
+// those axes that the fewest inputs have, within their extents; then the longest beyond.
+func growRows(rows []*role, symbols map[ugraph.Dim]ugraph.Symbol, have, wantRows int64) {
+	full := func(r *role) int64 {
+		if s, ok := symbols[r.Size]; ok {
+			return s.Hi
 		}
+		n, _ := r.Size.Const()
+		return n
 	}
-	full := func(c int) int64 { n, _ := classes[c].Size.Const(); return n }
-	slices.SortStableFunc(rows, func(a, b int) int {
-		if uses[a] != uses[b] {
-			return uses[a] - uses[b]
+	slices.SortStableFunc(rows, func(a, b *role) int {
+		if a.uses != b.uses {
+			return a.uses - b.uses
 		}
-		return int(full(b) - full(a))
+		return cmp.Compare(full(b), full(a))
 	})
-	have := int64(1)
-	for _, c := range rows {
-		have *= sizes[c]
-	}
 	for _, beyond := range []bool{false, true} {
-		for _, c := range rows {
-			for have < wantRows && (beyond || sizes[c]*2 <= full(c)) {
-				sizes[c] *= 2
+		for _, r := range rows {
+			_, bounded := symbols[r.Size]
+			for have < wantRows && (beyond && !bounded || r.size*2 <= full(r)) {
+				r.size *= 2
 				have *= 2
 			}
 		}
 	}
+}
+
+// tilings are the ways in which the tiles of a candidate follow the extents, in the order in which they are
+// tried: few blocks; few, but blocks of one element stay such; as they are.
+var tilings = []func(from, to ugraph.Dim, tile int64, loop bool) int64{
+	tileOf,
+	func(from, to ugraph.Dim, tile int64, loop bool) int64 {
+		if tile == 1 {
+			return 1
+		}
+		return tileOf(from, to, tile, loop)
+	},
+	func(_, _ ugraph.Dim, tile int64, _ bool) int64 { return tile },
 }
 
 // tileOf is the tile in the copy of an axis that shrank: one tile stays one, several stay several, a
@@ -265,8 +344,12 @@ func work(g *ugraph.Graph) float64 {
 		if n.Op.Info().Flops >= 8 {
 			weight = nsExp
 		}
+		touched := append([]ugraph.ValueID{}, n.Results...)
+		if n.Op != ugraph.OpLoad { // which reads no more than its tile
+			touched = append(touched, n.Args...)
+		}
 		largest := 0.0
-		for _, v := range append(append([]ugraph.ValueID{}, n.Args...), n.Results...) {
+		for _, v := range touched {
 			largest = max(largest, elements(v))
 		}
 		total += largest * weight

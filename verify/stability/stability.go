@@ -111,7 +111,8 @@ func (x *instance) judged(s *sample, d, output int, errs [][]float64) (verdict, 
 }
 
 // exactly compares candidate and program in float64 on the first distribution. The rows' relative
-// difference may be exact·max(1, ρ_p/u).
+// difference may be exact·max(1, ρ_p/u); where the output is f8e4m3, to which float64 rounds in a cast and not in
+// the other operators, that rounding too.
 func (x *instance) exactly(s *sample, c *ugraph.Graph, m matching) error {
 	dr := &s.draws[0]
 	res, err := interp.Run(interp.Float64{}, c, m.inputs(dr.inputs), nil)
@@ -127,6 +128,9 @@ func (x *instance) exactly(s *sample, c *ugraph.Graph, m matching) error {
 			bound := exact
 			if p := dr.rows[i][n]; r.DType.IsFloat() && p > r.DType.Unit() {
 				bound *= p / r.DType.Unit()
+			}
+			if r.DType == ugraph.F8E4M3 {
+				bound = max(bound, r.DType.Unit())
 			}
 			if e > bound && dr.rows[i][n] <= unusable {
 				return fmt.Errorf("row %d of output %s: a relative difference of %.2g; the candidate %w", n, x.graph.Outputs[i].Name, e, errDiffers)
