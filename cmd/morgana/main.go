@@ -65,17 +65,18 @@ func (a *app) say(format string, args ...any) {
 type cli struct {
 	Quiet bool `short:"q" help:"Print no progress on stderr."`
 
-	Optimize optimizeCmd `cmd:"" help:"Search, verify, lower and measure; write a bundle."`
-	Verify   verifyCmd   `cmd:"" help:"Is one graph the same program as another, in exact arithmetic?"`
-	Run      runCmd      `cmd:"" help:"Run a program, μGraph or bundle."`
-	Bench    benchCmd    `cmd:"" help:"Time kernels; prints Go benchmark lines."`
-	Show     showCmd     `cmd:"" help:"Show a μGraph as text, with its costs."`
-	Import   importCmd   `cmd:"" help:"Read other formats into .ug."`
-	Fmt      fmtCmd      `cmd:"" help:"Canonical form of .ug files."`
-	Table    tableCmd    `cmd:"" help:"Search and measure programs; print a Markdown table."`
-	List     listCmd     `cmd:"" help:"List the embedded programs."`
-	Targets  targetsCmd  `cmd:"" help:"List the targets, and whether each is here."`
-	Version  versionCmd  `cmd:"" help:"Print the version."`
+	Optimize  optimizeCmd  `cmd:"" help:"Search, verify, lower and measure; write a bundle."`
+	Verify    verifyCmd    `cmd:"" help:"Is one graph the same program as another, in exact arithmetic?"`
+	Run       runCmd       `cmd:"" help:"Run a program, μGraph or bundle."`
+	Bench     benchCmd     `cmd:"" help:"Time kernels; prints Go benchmark lines."`
+	Show      showCmd      `cmd:"" help:"Show a μGraph as text, with its costs."`
+	Import    importCmd    `cmd:"" help:"Read other formats into .ug."`
+	Fmt       fmtCmd       `cmd:"" help:"Canonical form of .ug files."`
+	Table     tableCmd     `cmd:"" help:"Search and measure programs; print a Markdown table."`
+	Schedules schedulesCmd `cmd:"" help:"Draw, verify and measure schedules; print how well the cost model ranks them."`
+	List      listCmd      `cmd:"" help:"List the embedded programs."`
+	Targets   targetsCmd   `cmd:"" help:"List the targets, and whether each is here."`
+	Version   versionCmd   `cmd:"" help:"Print the version."`
 }
 
 func main() { os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr)) }

@@ -8,6 +8,7 @@ import (
 	"github.com/morgana-ml/morgana/search/expr"
 	"github.com/morgana-ml/morgana/search/loop"
 	"github.com/morgana-ml/morgana/search/schedule"
+	"github.com/morgana-ml/morgana/search/target"
 	"github.com/morgana-ml/morgana/ugraph"
 )
 
@@ -26,6 +27,12 @@ type innerTensors struct{ in, out []bool }
 
 // US is the predicted time of the group's best choice, in microseconds.
 func (g *Group) US() float64 { return g.Choices[0].US }
+
+// Schedules are the options with which the group's choices were scheduled for a target, one of them.
+func (p *Plan) Schedules(group int, row *target.Row) schedule.Options {
+	g := &p.Groups[group]
+	return schedule.Options{Row: row, Sizes: p.opt.Sizes, ProgramBytes: p.opt.ProgramBytes, InnerInputs: g.inner.in, InnerOutputs: g.inner.out}
+}
 
 // Plan is a partition of a program, with a schedule for each group, in an order in which they can run.
 type Plan struct {

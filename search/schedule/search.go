@@ -342,13 +342,20 @@ func (s *search) leaf(p *point) {
 
 func (s *search) price(p *point) {
 	s.stats.Priced++
+	if e, ok := s.entry(p); ok {
+		s.keep(e)
+	}
+}
+
+// entry is the tiling at a complete point; it is not ok where there is none, or it cannot be among the best.
+func (s *search) entry(p *point) (entry, bool) {
 	us, by, ok := s.value(p)
 	if !ok {
-		return
+		return entry{}, false
 	}
 	e := entry{bucket: bucket(us), serial: s.stats.Priced}
 	if e.bucket > s.limit {
-		return
+		return entry{}, false
 	}
 	e.trips = s.pricers[0].k.Trips.Blocks
 	e.contiguous = s.pricers[0].contiguous()
@@ -363,7 +370,7 @@ func (s *search) price(p *point) {
 		}
 	}
 	e.choice.Tiling = t
-	s.keep(e)
+	return e, true
 }
 
 // keep enters e among the best, one for each shape of grid.
