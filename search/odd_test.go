@@ -55,6 +55,8 @@ var odd = []struct {
 	{src: `program divisible(X: f32[S, 64], W: const f32[64, 32]) -> (Y) where S <= 4096, S % 16 == 0 { Y = gelu(X @ W) }`, kernels: 1},
 	{src: `program symbols(X: f32[S, T], Y: f32[T]) -> (Z) where S <= 100, T <= 1000, T % 8 == 0 { Z = softmax(X + Y) }`, kernels: 1},
 	{src: `program halved(X: f32[33, 65], W: f32[65, 17]) -> (Y) { Y = cast(cast(X, to=f16) @ cast(W, to=f16), to=f32) }`},
+	{src: `program eighth(X: f8e4m3[33, 65], W: f8e4m3[65, 17], V: const f8e4m3[17, 40]) -> (Y) { Y = relu(X @ W) @ V }`, kernels: 1},
+	{src: `program narrow(X: f8e4m3[33, 65]) -> (Y) { Y = softmax(X) * 2 }`, kernels: 1},
 	{src: `program thirds(X: f16[6, 40]) -> (Y) { Y = reshape(exp(reshape(X, shape=[2, 3, 40])) * 2, shape=[6, 40]) }`},
 	{src: `program regrouped(X: f32[6, 40]) -> (Y) { Y = softmax(reshape(X, shape=[4, 60])) }`},
 	{src: `program outer(X: f32[31], Y: f32[37]) -> (Z) { Z = reshape(X, shape=[31, 1]) * reshape(Y, shape=[1, 37]) }`, kernels: 1},

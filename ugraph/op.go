@@ -146,6 +146,22 @@ func (o Op) String() string {
 	return "invalid"
 }
 
+// Rounds tells whether results of the operator are computed, and so rounded to their type: they are not operands'
+// elements, exact functions of one (a sign, a cast that says itself what it does), or indices.
+func (o Op) Rounds() bool {
+	switch o {
+	case OpWhere, OpMaximum, OpMinimum, OpMax, OpMin, OpNeg, OpAbs, OpSign, OpRelu, OpCast:
+		return false
+	case OpScatterAdd:
+		return true
+	}
+	switch o.Info().Class {
+	case Elementwise, Contraction, Reduction, Composite:
+		return true
+	}
+	return false
+}
+
 // OpByName returns the operator of that name.
 func OpByName(name string) (Op, bool) {
 	for i := OpInvalid + 1; i < numOps; i++ {

@@ -226,6 +226,9 @@
 // a thousand times what jitter does is shown to the reader, and without one the pair is undecided.
 // The field's own difference is a witness only where the model is exact.
 //
+// Eight bits. A cast to f8 is an opaque function, and so is the rounding of an operator whose result is computed and
+// of that type (ugraph.Op.Rounds). Casts among the wider floats are the identity.
+//
 // Logarithms that are multiplied by data become opaque values of their ε. So Σ P·log_softmax(x) = Σ P·(x−M) − log S, which
 // needs ΣP·log S = log S for the one logarithm in log P = (x−M) − log S, is undecided: the sum would have to keep ordinary part
 // and logarithm apart, and then P·log(exp(y)·S) and P·(y + log S) would differ.

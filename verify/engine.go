@@ -139,6 +139,11 @@ func (e *engine[V]) node(g *ugraph.Graph, n *ugraph.Node, args []*tensor[V]) ([]
 	if err := e.tick(size); err != nil {
 		return nil, err
 	}
+	if r.dt == ugraph.F8E4M3 && n.Op.Rounds() {
+		if r, err = e.elementwise(ugraph.OpCast, nil, r.dt, []*tensor[V]{r}); err != nil {
+			return nil, err
+		}
+	}
 	if r.f != nil {
 		e.alg.store(r.dt, r)
 	}

@@ -330,11 +330,25 @@ func (l *lifter) ownShape(shape []ugraph.Dim, axes []int) []ugraph.Dim {
 	return append([]ugraph.Dim{}, shape...)
 }
 
-// liftNode adds a node's value to the DAG.
+// liftNode adds a node's value to the DAG. Rounding to f8 is no identity: where an operator does it, a cast says so.
 func (l *lifter) liftNode(id ugraph.NodeID) error {
 	n := &l.g.Nodes[id]
 	r := n.Results[0]
 	dt := l.g.Value(r).DType
+	if dt != ugraph.F8E4M3 || !n.Op.Rounds() {
+		return l.liftOp(id, dt)
+	}
+	if err := l.liftOp(id, dt.Accumulator()); err != nil {
+		return err
+	}
+	l.node[r] = l.add(Node{Op: ugraph.OpCast, Args: []int{l.node[r]}, DType: dt, Attrs: ugraph.Attrs{ugraph.WordAttr("to", dt.String())}})
+	return nil
+}
+
+// liftOp adds a node's value to the DAG, computed in type dt.
+func (l *lifter) liftOp(id ugraph.NodeID, dt ugraph.DType) error {
+	n := &l.g.Nodes[id]
+	r := n.Results[0]
 	args := make([]int, len(n.Args))
 	for i, a := range n.Args {
 		args[i] = l.node[a]

@@ -125,10 +125,46 @@ func newForm(d *expr.DAG, axis int) (*Form, error) {
 		if err != nil {
 			return nil, err
 		}
+		if x := f.Steps[s]; x.Op == ugraph.OpCast && f.Steps[x.Args[0]].DType == o.DType {
+			s = x.Args[0] // what was narrowed is stored as it is
+		}
 		f.Outputs = append(f.Outputs, s)
 	}
+	f.dropDead()
 	f.finish()
 	return f, nil
+}
+
+// dropDead removes the steps that no output needs.
+func (f *Form) dropDead() {
+	live := make([]bool, len(f.Steps))
+	for _, o := range f.Outputs {
+		live[o] = true
+	}
+	for i := len(f.Steps) - 1; i >= 0; i-- {
+		for _, a := range f.Steps[i].Args {
+			live[a] = live[a] || live[i]
+		}
+	}
+	to := make([]int, len(f.Steps))
+	kept := f.Steps[:0]
+	for i, s := range f.Steps {
+		to[i] = len(kept)
+		if !live[i] {
+			continue
+		}
+		for k, a := range s.Args {
+			s.Args[k] = to[a]
+		}
+		kept = append(kept, s)
+	}
+	f.Steps = kept
+	for i, o := range f.Outputs {
+		f.Outputs[i] = to[o]
+	}
+	for key, i := range f.accs {
+		f.accs[key] = to[i]
+	}
 }
 
 // repeat gives a value the output's axes that it lacks.

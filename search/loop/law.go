@@ -281,7 +281,7 @@ func (l *law) inverse(t term, dt ugraph.DType) term {
 func ruleCast(l *law, v int, a []separated) (separated, error) {
 	n := l.d.Nodes[v]
 	from := l.d.Nodes[n.Args[0]].DType
-	if !from.IsFloat() || !n.DType.IsFloat() {
+	if !from.IsFloat() || !n.DType.IsFloat() || narrows(n) {
 		return separated{}, refuse("a conversion from %s to %s does not separate", from, n.DType)
 	}
 	return a[0], nil // rounding is judged by the verifier; inside a kernel floats are at least f32

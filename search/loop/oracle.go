@@ -195,7 +195,7 @@ func (e *oracle) eval(v int) element {
 	case ugraph.OpSum, ugraph.OpMean, ugraph.OpMax, ugraph.OpMin:
 		return args[0]
 	case ugraph.OpCast:
-		if n.DType.IsFloat() {
+		if n.DType.IsFloat() && !narrows(n) {
 			return args[0]
 		}
 	case ugraph.OpExp:

@@ -127,6 +127,10 @@ func (p *plan) apply(n expr.Node, m mode) (int, error) {
 	}
 	attrs := n.Attrs
 	if n.Op == ugraph.OpCast {
+		if narrows(n) { // computing goes on with what the narrow type keeps
+			narrow := ugraph.Attrs{ugraph.WordAttr("to", n.DType.String())}
+			args = []int{p.step(Step{Op: n.Op, Args: args, DType: n.DType, Attrs: narrow, Input: -1})}
+		}
 		if p.f.Steps[args[0]].DType == dt {
 			return args[0], nil
 		}
@@ -134,6 +138,9 @@ func (p *plan) apply(n expr.Node, m mode) (int, error) {
 	}
 	return p.step(Step{Op: n.Op, Args: args, Over: n.Over, DType: dt, Attrs: attrs, Input: -1}), nil
 }
+
+// narrows tells whether a node is a cast that loses what the program may not keep: to f8.
+func narrows(n expr.Node) bool { return n.Op == ugraph.OpCast && n.DType == ugraph.F8E4M3 }
 
 // reduction is a reduction over the loop axis: its accumulators, joined by the factors after the loop.
 func (p *plan) reduction(v int, m mode) (int, error) {

@@ -21,7 +21,8 @@
 // years of work, and an allocation that fails cannot be recovered from.
 //
 // Under Float64 a cast to f8e4m3 or to an integer does round: it is part of what the program says
-// (ug.md, Rounding), where casts between the other floats only say how exactly it is computed.
+// (ug.md, Rounding), where casts between the other floats only say how exactly it is computed. So does an
+// operator whose result is of type f8e4m3 and computed (ugraph.Op.Rounds): Y = X @ W is then the cast of a product.
 //
 // NaN is greater than every number for argmax and topk, so that a NaN is seen and the order is total.
 package interp

@@ -162,6 +162,11 @@ func (m *machine[T]) node(g *ugraph.Graph, n *ugraph.Node, vals []*Tensor[T]) er
 	}
 	for i, r := range n.Results {
 		vals[r] = results[i]
+		if dt := results[i].DType; dt == ugraph.F8E4M3 && n.Op.Rounds() {
+			if f := m.ar.Cast(dt); f != nil {
+				apply(results[i].Data, results[i].Data, f)
+			}
+		}
 		if err := m.spend(int64(results[i].Len()), 1); err != nil {
 			return err
 		}
