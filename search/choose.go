@@ -28,6 +28,24 @@ type verdict struct {
 	undecided bool // neither equal nor refuted
 }
 
+// prepareJudge makes the judge of stability and, where there is a core to spare, has it run the program while
+// candidates are sought: that is the half of judging that no candidate changes. It ends with ctx.
+func (s *state) prepareJudge(ctx context.Context) {
+	s.judge = sync.OnceValues(func() (*stability.Judge, error) {
+		return stability.New(s.r.Program, stability.Options{Seed: s.opt.Seed})
+	})
+	if s.jobs() < 2 {
+		return
+	}
+	go func() {
+		var err error // a panic is that of the first candidate's check, too, and reported there
+		defer recovered(&err)
+		if j, err := s.judge(); err == nil {
+			j.Prepare(ctx)
+		}
+	}()
+}
+
 // verifyAll verifies candidates in the order of their predicted cost until Top have passed, lowers those
 // and verifies the lowered form too. The result keeps the order; it is the same for any number of jobs:
 // candidates are taken in rounds of a fixed size.
@@ -39,9 +57,6 @@ func (s *state) verifyAll(ctx context.Context, cands []candidate) []*Choice {
 	if !s.opt.Measure || s.m == nil {
 		want, size = 1, 1
 	}
-	judge := sync.OnceValues(func() (*stability.Judge, error) {
-		return stability.New(s.r.Program, stability.Options{Seed: s.opt.Seed})
-	})
 	undecided := map[string]int{} // by form
 	open, skipped := 0, 0
 	s.report("verify", 0, len(cands))
@@ -54,7 +69,7 @@ func (s *state) verifyAll(ctx context.Context, cands []candidate) []*Choice {
 			}
 			batch = append(batch, cands[at])
 		}
-		for i, v := range s.verifyBatch(ctx, batch, judge, max(1, s.jobs()/size)) {
+		for i, v := range s.verifyBatch(ctx, batch, max(1, s.jobs()/size)) {
 			switch {
 			case v.choice != nil:
 				s.r.Stats.Verified++
@@ -84,7 +99,7 @@ func (s *state) verifyAll(ctx context.Context, cands []candidate) []*Choice {
 
 // verifyBatch checks candidates side by side, each with as many jobs. When ctx ends, those that do not end with it are
 // left behind: their verdicts are empty.
-func (s *state) verifyBatch(ctx context.Context, batch []candidate, judge func() (*stability.Judge, error), jobs int) []verdict {
+func (s *state) verifyBatch(ctx context.Context, batch []candidate, jobs int) []verdict {
 	type numbered struct {
 		i int
 		verdict
@@ -93,7 +108,7 @@ func (s *state) verifyBatch(ctx context.Context, batch []candidate, judge func()
 	check := func(i int) {
 		var v verdict
 		if reason := guarded(func() string {
-			v = s.verifyOne(ctx, batch[i], judge, jobs)
+			v = s.verifyOne(ctx, batch[i], jobs)
 			return v.reason
 		}); reason != "" {
 			v.choice, v.reason = nil, reason
@@ -143,7 +158,7 @@ func (o Options) Verification() verify.Options {
 }
 
 // verifyOne checks a candidate: equal to the program, no less stable, equal when lowered, executed.
-func (s *state) verifyOne(ctx context.Context, c candidate, judge func() (*stability.Judge, error), jobs int) verdict {
+func (s *state) verifyOne(ctx context.Context, c candidate, jobs int) verdict {
 	opt := s.opt.Verification()
 	out := &Choice{Graph: c.graph, Lowered: c.graph, PredictedUS: c.predictedUS, Derivation: c.derivation}
 	var err error
@@ -159,7 +174,7 @@ func (s *state) verifyOne(ctx context.Context, c candidate, judge func() (*stabi
 			return v
 		},
 		func() verdict {
-			j, err := judge()
+			j, err := s.judge()
 			if err != nil {
 				return verdict{reason: err.Error()}
 			}

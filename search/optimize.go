@@ -14,6 +14,7 @@ import (
 	"github.com/morgana-ml/morgana/ugraph"
 	"github.com/morgana-ml/morgana/ugraph/library"
 	"github.com/morgana-ml/morgana/verify"
+	"github.com/morgana-ml/morgana/verify/stability"
 )
 
 // Measurer runs candidates; package cmd fills it with the target's device. A nil Measurer leaves the
@@ -207,6 +208,7 @@ type state struct {
 	row   target.Row
 	envs  []ugraph.Env
 	plain bool // only the program as it is written, not its other forms
+	judge func() (*stability.Judge, error)
 
 	windowTerms int // that the algebra has used in windows
 }
@@ -255,6 +257,9 @@ func (s *state) search(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	side, stop := context.WithCancel(ctx)
+	defer stop()
+	s.prepareJudge(side)
 	cands, err := s.candidates(ctx, primitive)
 	if err != nil {
 		return err

@@ -311,6 +311,9 @@ func (m *machine[T]) combine(kind string, acc *Tensor[T], at int64, tile, factor
 		return nil
 	}
 	dt := acc.DType.Accumulator()
+	if fast, ok := m.ar.(RowArith[T]); ok && step(strides[0]) == 1 {
+		return combineRows(fast, combineOps[kind], dt, acc.Data[at:], tile, factor, strides)
+	}
 	op, err := m.ar.Binary(combineOps[kind], dt)
 	if err != nil {
 		return err
@@ -324,6 +327,28 @@ func (m *machine[T]) combine(kind string, acc *Tensor[T], at int64, tile, factor
 		f = factor.Data
 	}
 	update(acc.Data, at, tile.Data, f, tile.Shape, strides, op, mul)
+	return nil
+}
+
+// combineRows is combine by rows.
+func combineRows[T any](ar RowArith[T], kind ugraph.Op, dt ugraph.DType, acc []T, tile, factor *Tensor[T], strides [][]int64) error {
+	op, err := ar.BinaryRow(kind)
+	if err != nil {
+		return err
+	}
+	mul, err := ar.BinaryRow(ugraph.OpMul)
+	if err != nil {
+		return err
+	}
+	rows(tile.Shape, strides, func(n int64, at []int64) {
+		row := acc[at[0] : at[0]+n]
+		if factor != nil {
+			mul(row, row, factor.Data[at[2]:], 1, step(strides[2]))
+			ar.RoundRow(dt, row)
+		}
+		op(row, row, tile.Data[at[1]:], 1, step(strides[1]))
+		ar.RoundRow(dt, row)
+	})
 	return nil
 }
 

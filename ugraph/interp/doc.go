@@ -15,7 +15,8 @@
 // # Rationale
 //
 // An Arith gives a function per operator and element type, not a method per element: the choice is
-// made once per tensor. The one inner loop in which even that is too slow has a fast path (MatMuler).
+// made once per tensor. Where even that is too slow there are fast paths: products (MatMuler), rows of elements
+// (RowArith), equal to the functions bit for bit.
 //
 // The limits (MaxElements, MaxWork) exist because a graph is data: a program of a few lines can ask for
 // years of work, and an allocation that fails cannot be recovered from.

@@ -32,6 +32,15 @@ func (m *machine[T]) unary(n *ugraph.Node, x *Tensor[T]) (*Tensor[T], error) {
 	if err != nil {
 		return nil, err
 	}
+	if fast, ok := m.ar.(RowArith[T]); ok && x.Data != nil {
+		f, err := fast.UnaryExact(n.Op, n.Attrs)
+		if err != nil {
+			return nil, err
+		}
+		apply(out.Data, x.Data, f)
+		fast.RoundRow(x.DType, out.Data)
+		return out, nil
+	}
 	if x.Data != nil {
 		f, err := m.ar.Unary(n.Op, n.Attrs, x.DType)
 		if err != nil {
@@ -112,6 +121,19 @@ func (m *machine[T]) binary(n *ugraph.Node, a, b *Tensor[T]) (*Tensor[T], error)
 	out, err := New[T](a.DType, shape)
 	if err != nil {
 		return nil, err
+	}
+	if fast, ok := m.ar.(RowArith[T]); ok && a.Data != nil {
+		f, err := fast.BinaryRow(n.Op)
+		if err != nil {
+			return nil, err
+		}
+		k := int64(0)
+		rows(shape, st, func(n int64, at []int64) {
+			f(out.Data[k:k+n], a.Data[at[0]:], b.Data[at[1]:], step(st[0]), step(st[1]))
+			k += n
+		})
+		fast.RoundRow(a.DType, out.Data)
+		return out, nil
 	}
 	if a.Data != nil {
 		f, err := m.ar.Binary(n.Op, a.DType)

@@ -67,8 +67,11 @@ func (Rounded) ToInt(x float64) (int64, error) { return truncate(x), nil }
 
 // Round rounds to dt.
 func (Rounded) Round(dt ugraph.DType) func(float64) float64 {
-	if dt == ugraph.F64 {
+	switch dt {
+	case ugraph.F64:
 		return nil
+	case ugraph.F32:
+		return func(x float64) float64 { return float64(float32(x)) }
 	}
 	return dt.Round
 }
@@ -112,8 +115,16 @@ func (r Rounded) MatMul(c []float64, a, b Matrix[float64], m, n, k int64, dt ugr
 	narrow := func(x Matrix[float64], rows, cols int64) Matrix[float32] {
 		out := Matrix[float32]{Data: make([]float32, rows*cols), Row: cols, Col: 1}
 		for i := int64(0); i < rows; i++ {
-			for j := int64(0); j < cols; j++ {
-				out.Data[i*cols+j] = float32(x.Data[x.At+i*x.Row+j*x.Col])
+			to, at := out.Data[i*cols:][:cols], x.At+i*x.Row
+			if x.Col == 1 {
+				for j, v := range x.Data[at:][:len(to)] {
+					to[j] = float32(v)
+				}
+				continue
+			}
+			for j := range to {
+				to[j] = float32(x.Data[at])
+				at += x.Col
 			}
 		}
 		return out
@@ -121,8 +132,9 @@ func (r Rounded) MatMul(c []float64, a, b Matrix[float64], m, n, k int64, dt ugr
 	sums := make([]float32, m*n)
 	matMulFloat(sums, narrow(a, m, k), narrow(b, k, n), m, n, k)
 	for i, s := range sums {
-		c[i] = dt.Round(float64(s))
+		c[i] = float64(s)
 	}
+	r.RoundRow(dt, c)
 }
 
 // truncate is x without its fraction, saturated to int64; NaN gives 0.

@@ -86,6 +86,12 @@ func (m *machine[T]) reduce(n *ugraph.Node, x *Tensor[T]) (*Tensor[T], error) {
 			fold(out.Ints, y.Ints, group, same[int64], f)
 			return out, nil
 		}
+		if fast, ok := m.ar.(RowArith[T]); ok {
+			for i := range out.Data {
+				out.Data[i] = fast.ExtremeRow(op, y.Data[int64(i)*group:int64(i+1)*group])
+			}
+			return out, nil
+		}
 		f, err := m.ar.Binary(op, dt)
 		if err != nil {
 			return nil, err
@@ -98,11 +104,17 @@ func (m *machine[T]) reduce(n *ugraph.Node, x *Tensor[T]) (*Tensor[T], error) {
 		apply(out.Ints, out.Ints, func(v int64) int64 { return wrap(v, dt) })
 		return out, nil
 	}
-	add, err := m.ar.Binary(ugraph.OpAdd, dt.Accumulator())
-	if err != nil {
-		return nil, err
+	if fast, ok := m.ar.(RowArith[T]); ok {
+		for i := range out.Data {
+			out.Data[i] = fast.SumRow(dt.Accumulator(), y.Data[int64(i)*group:int64(i+1)*group])
+		}
+	} else {
+		add, err := m.ar.Binary(ugraph.OpAdd, dt.Accumulator())
+		if err != nil {
+			return nil, err
+		}
+		fold(out.Data, y.Data, group, same[T], add)
 	}
-	fold(out.Data, y.Data, group, same[T], add)
 	if n.Op == ugraph.OpMean {
 		div, err := m.ar.Binary(ugraph.OpDiv, dt.Accumulator())
 		if err != nil {

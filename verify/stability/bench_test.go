@@ -25,3 +25,20 @@ func BenchmarkCandidate(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkFirst is what the first candidate of a program costs a search: the program's side too.
+func BenchmarkFirst(b *testing.B) {
+	for _, i := range []int{0, 5, 12, 13} {
+		b.Run(table[i].name, func(b *testing.B) {
+			p, c := parse(b, table[i].program, "f32"), parse(b, table[i].candidate, "f32")
+			if i == 0 {
+				c = p
+			}
+			for b.Loop() {
+				if s, err := Check(context.Background(), p, c, Options{}); err != nil || !s.OK {
+					b.Fatal(s, err)
+				}
+			}
+		})
+	}
+}

@@ -193,9 +193,11 @@ func drawInputs(g *ugraph.Graph, legal []int64, d distribution, r *rand.Rand, sc
 				x[j] *= scale
 			}
 		}
+		most := v.DType.Max()
 		for j := range x { // infinite inputs are nobody's business
-			x[j] = v.DType.Round(math.Max(-v.DType.Max(), math.Min(v.DType.Max(), x[j])))
+			x[j] = max(-most, min(most, x[j]))
 		}
+		interp.Rounded{}.RoundRow(v.DType, x)
 		if out[i], err = interp.FromFloats(v.DType, shape, x); err != nil {
 			return nil, err
 		}

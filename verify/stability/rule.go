@@ -102,12 +102,17 @@ func underflow(r *interp.Tensor[float64]) []float64 {
 	least := r.DType.Min() * r.DType.Unit() // 2·unit is the distance of neighbours at 1
 	out := make([]float64, len(r.Data)/cols)
 	for i := range out {
-		sum := 0.0
-		for _, v := range r.Data[i*cols : (i+1)*cols] {
-			sum = math.Hypot(sum, v)
+		row := r.Data[i*cols : (i+1)*cols]
+		top := 0.0
+		for _, v := range row {
+			top = max(top, math.Abs(v))
 		}
-		if sum > 0 {
-			out[i] = least * math.Sqrt(float64(cols)) / sum
+		sum := 0.0
+		for _, v := range row {
+			sum += (v / top) * (v / top)
+		}
+		if top > 0 && !math.IsInf(top, 0) {
+			out[i] = least * math.Sqrt(float64(cols)/sum) / top
 		}
 	}
 	return out

@@ -111,8 +111,8 @@ func (x *instance) judged(s *sample, d, output int, errs [][]float64) (verdict, 
 }
 
 // exactly compares candidate and program in float64 on the first distribution. The rows' relative
-// difference may be exact·max(1, ρ_p/u); where the output is f8e4m3, to which float64 rounds in a cast and not in
-// the other operators, that rounding too.
+// difference may be exact·max(1, ρ_p/u); where the output is f8e4m3, to which the reference rounds too, two sums of
+// one value may fall to neighbours.
 func (x *instance) exactly(s *sample, c *ugraph.Graph, m matching) error {
 	dr := &s.draws[0]
 	res, err := interp.Run(interp.Float64{}, c, m.inputs(dr.inputs), nil)
