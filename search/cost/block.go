@@ -9,7 +9,7 @@ import (
 // gridDim evaluates a grid dimension or loop; its tile is cut from an axis of the given extent.
 func gridDim(d ugraph.GridDim, env ugraph.Env) (Dim, error) {
 	if d.Parts > 0 {
-		return Dim{float64(d.Parts), float64(d.Parts)}, nil
+		return Dim{Blocks: float64(d.Parts), Whole: float64(d.Parts)}, nil
 	}
 	n, err := d.Extent.Eval(env)
 	if err != nil {
@@ -21,9 +21,19 @@ func gridDim(d ugraph.GridDim, env ugraph.Env) (Dim, error) {
 // Cut is an axis of extent n in tiles.
 func Cut(n, tile int64) Dim {
 	if tile >= n {
-		return Dim{1, 1}
+		return Dim{Blocks: 1, Whole: 1}
 	}
-	return Dim{float64((n + tile - 1) / tile), float64(n) / float64(tile)}
+	return Dim{Blocks: float64((n + tile - 1) / tile), Whole: float64(n) / float64(tile)}
+}
+
+// CutColumns is Cut of an axis along which products compute columns, in groups of so many.
+func CutColumns(n, tile, group int64) Dim {
+	d := Cut(n, tile)
+	if rest := n % tile; tile < n && rest > 0 {
+		up := func(x int64) float64 { return float64((x + group - 1) / group * group) }
+		d.Padded = float64(n/tile) + up(rest)/up(tile)
+	}
+	return d
 }
 
 // blockReader turns a block graph into numbers.
@@ -40,7 +50,7 @@ type blockReader struct {
 
 // block is a kernel that a block graph defines.
 func (c *context) block(n *ugraph.Node) (*Kernel, error) {
-	r := &blockReader{c: c, n: n, g: opened(n.Body), k: &Kernel{Trips: Dim{1, 1}}}
+	r := &blockReader{c: c, n: n, g: opened(n.Body), k: &Kernel{Trips: Dim{Blocks: 1, Whole: 1}}}
 	for _, d := range r.g.Grid {
 		dim, err := gridDim(d, c.env)
 		if err != nil {
@@ -54,6 +64,9 @@ func (c *context) block(n *ugraph.Node) (*Kernel, error) {
 			return nil, err
 		}
 		r.k.Trips = dim
+	}
+	if err := r.columns(); err != nil {
+		return nil, err
 	}
 	var bad ugraph.NodeID
 	if r.phases, bad = ugraph.Phases(r.g); bad >= 0 {
@@ -74,6 +87,40 @@ func (c *context) block(n *ugraph.Node) (*Kernel, error) {
 	}
 	r.k.TileBytes = r.peak()
 	return r.k, nil
+}
+
+// columns rounds ragged tiles up along which products compute columns.
+func (r *blockReader) columns() error {
+	pad := func(dim *Dim, d ugraph.GridDim) error {
+		if d.Parts > 0 {
+			return nil
+		}
+		n, err := d.Extent.Eval(r.c.env)
+		if err != nil {
+			return err
+		}
+		*dim = CutColumns(n, d.Tile, r.c.row.ColumnGroup)
+		return nil
+	}
+	for i := range r.g.Nodes {
+		n := &r.g.Nodes[i]
+		if n.Op != ugraph.OpMatMul {
+			continue
+		}
+		v := r.g.Values[n.Results[0]].Type
+		cut := v.Cut(v.Rank() - 1)
+		if g := cut.Grid - 1; g >= 0 {
+			if err := pad(&r.k.Grid[g], r.g.Grid[g]); err != nil {
+				return err
+			}
+		}
+		if cut.Loop && cut.Grid == 0 {
+			if err := pad(&r.k.Trips, *r.g.Loop); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // opened is the block graph with the nodes of its thread graphs in the place of these: the executor runs
@@ -178,7 +225,7 @@ func (r *blockReader) source(v ugraph.ValueID) ugraph.NodeID {
 		switch op := r.g.Nodes[n].Op; {
 		case op == ugraph.OpLoad:
 			return n
-		case KindOf(op) != Free || len(r.g.Nodes[n].Args) != 1 || op == ugraph.OpRunning || op == ugraph.OpPrevious:
+		case KindOf(op) != Free || len(r.g.Nodes[n].Args) != 1 || op == ugraph.OpRunning || op == ugraph.OpPrevious || r.rounds(&r.g.Nodes[n]):
 			return -1
 		}
 		v = r.g.Nodes[n].Args[0]
@@ -190,7 +237,7 @@ func (r *blockReader) source(v ugraph.ValueID) ugraph.NodeID {
 func (r *blockReader) weight(load ugraph.NodeID) bool {
 	n := &r.g.Nodes[load]
 	in := r.g.Values[n.Args[0]]
-	if in.Node >= 0 || !r.c.isConst[r.n.Args[in.Index]] {
+	if in.Node >= 0 || !r.c.isConst[r.n.Args[in.Index]] || !Packs(in.DType) {
 		return false
 	}
 	return r.onlyProducts(n.Results[0])
@@ -215,16 +262,32 @@ func (r *blockReader) node(n *ugraph.Node) error {
 		return nil
 	}
 	kind := KindOf(n.Op)
-	if kind == Free {
+	out := n.Results[0]
+	if r.rounds(n) {
+		to := r.g.Values[out].DType
+		r.k.Works = append(r.k.Works, Work{Kind: Move, Phase: r.phases[out], DType: to, Elements: r.elems[out], Flops: 1,
+			Bytes: r.elems[out] * 8, Rows: 1, Rate: r.c.row.CastRate(to).Round})
 		return nil
 	}
-	out := n.Results[0]
-	w := Work{Kind: kind, Phase: r.phases[out], DType: r.g.Values[n.Args[0]].DType, Elements: r.elems[out], Flops: n.Op.Info().Flops}
-	for _, a := range n.Args {
-		w.Bytes += r.elems[a] * 4
+	if kind == Free || r.folded(n) {
+		return nil
 	}
-	w.Bytes += r.elems[out] * 4
-	w.Rows = r.rows(out)
+	w := Work{Kind: kind, Phase: r.phases[out], DType: r.g.Values[n.Args[0]].DType, Elements: r.elems[out], Flops: n.Op.Info().Flops}
+	w.Rows = 1
+	for _, a := range r.operands(n) {
+		if !r.passes(a, n) {
+			w.Bytes += r.elems[a] * 4
+		}
+		if r.gaps(a) || r.elems[a] != r.elems[out] && r.elems[a] > 1 {
+			w.Rows = r.rows(out)
+		}
+	}
+	if !r.private(out) {
+		w.Bytes += r.elems[out] * 4
+	}
+	if r.summed(out) {
+		w.Rows = r.rows(out)
+	}
 	switch n.Op.Info().Class {
 	case ugraph.Reduction, ugraph.Selection:
 		w.Elements = r.elems[n.Args[0]]
@@ -232,12 +295,22 @@ func (r *blockReader) node(n *ugraph.Node) error {
 	case ugraph.Contraction:
 		w.Batch, w.M, w.N, w.K = matmulSizes(n.Attrs, r.sizes[n.Args[0]], r.sizes[out])
 		w.Rows, w.TransB = 0, n.Attrs.Flag("transpose_b")
+		b := r.sizes[n.Args[1]]
+		w.Apart = float64(b[len(b)-1])
 		if s := r.source(n.Args[1]); s >= 0 {
 			w.Packed = r.weight(s)
 			if r.streams(s) { // counted as a load
 				w.Bytes -= r.elems[n.Args[1]] * 4
 			}
+			if whole := r.g.Values[r.g.Nodes[s].Args[0]]; whole.Rank() > 0 {
+				apart, err := whole.Shape[whole.Rank()-1].Eval(r.c.env)
+				if err != nil {
+					return err
+				}
+				w.Apart = float64(apart)
+			}
 		}
+		w.DType = r.operandType(n)
 	}
 	if n.Op == ugraph.OpAccum {
 		w.Phase = ugraph.InLoop
@@ -289,7 +362,10 @@ func (r *blockReader) load(n *ugraph.Node) {
 		elements *= r.k.Trips.Whole
 	}
 	outer := r.n.Args[whole.Index]
-	l := Load{Bytes: elements * float64(whole.DType.Size())}
+	l := Load{Bytes: elements * float64(whole.DType.Size()), DType: whole.DType}
+	if r.weight(r.g.Values[v].Node) {
+		l.Bytes *= r.padding(v)
+	}
 	if grid, ok := n.Attrs.Get("grid"); ok {
 		for g, axis := range grid.Ints {
 			if axis >= 0 {
@@ -306,7 +382,7 @@ func (r *blockReader) load(n *ugraph.Node) {
 		all *= float64(x)
 	}
 	l.Cached = r.c.cached(outer, all*float64(whole.DType.Size()))
-	if whole.DType != ugraph.F32 && !r.weight(r.g.Values[v].Node) {
+	if Widens(whole.DType) && !r.weight(r.g.Values[v].Node) {
 		l.Convert = elements
 	}
 	r.k.Loads = append(r.k.Loads, l)
@@ -321,7 +397,10 @@ func (r *blockReader) store(i int, o ugraph.Output) error {
 	if err != nil {
 		return err
 	}
-	s := Store{Bytes: float64(b), Again: 1, Cached: r.c.cached(r.n.Results[i], float64(b))}
+	s := Store{Bytes: float64(b), Again: 1, Cached: r.c.cached(r.n.Results[i], float64(b)), DType: t.DType}
+	if Widens(t.DType) {
+		s.Convert = float64(b) / float64(t.DType.Size())
+	}
 	if o.Store.Reduce != "" {
 		for g, axis := range o.Store.Grid {
 			if axis < 0 {
@@ -391,7 +470,7 @@ func (r *blockReader) accumulated(v ugraph.ValueID) bool {
 }
 
 func (r *blockReader) isView(n *ugraph.Node) bool {
-	return len(n.Args) > 0 && KindOf(n.Op) == Free && n.Op != ugraph.OpLoad
+	return len(n.Args) > 0 && KindOf(n.Op) == Free && n.Op != ugraph.OpLoad && !r.rounds(n)
 }
 
 // peak sums intervals of bytes over positions in time.

@@ -76,7 +76,7 @@ func TestEstimateAddsUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := Kernel{Grid: []Dim{{4, 3.5}}, Trips: Dim{8, 8}, TileBytes: 1 << 16,
+	k := Kernel{Grid: []Dim{{Blocks: 4, Whole: 3.5}}, Trips: Dim{Blocks: 8, Whole: 8}, TileBytes: 1 << 16,
 		Works: []Work{{Kind: MatMul, Phase: ugraph.InLoop, DType: ugraph.F32, Batch: 1, M: 6, N: 64, K: 128}, {Kind: Simple, Phase: ugraph.After, Elements: 384, Flops: 1, Rows: 6}},
 		Loads: []Load{{Bytes: 1 << 20, Cut: 1}, {Bytes: 4096}}, Stores: []Store{{Bytes: 5376, Again: 1}}}
 	e := k.Estimate(&row)
@@ -105,8 +105,8 @@ func TestReuseDistance(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := Kernel{Grid: []Dim{{4, 4}, {8, 8}}, Trips: Dim{1, 1}, Loads: []Load{{Bytes: 1 << 22, Cut: 2}}} // 8 parts of 4 MiB, 4 times
-	if e := k.Estimate(&row); e.Bytes != 32<<20*4 {                                                     // beyond the last cache
+	k := Kernel{Grid: []Dim{{Blocks: 4, Whole: 4}, {Blocks: 8, Whole: 8}}, Trips: Dim{Blocks: 1, Whole: 1}, Loads: []Load{{Bytes: 1 << 22, Cut: 2}}} // 8 parts of 4 MiB, 4 times
+	if e := k.Estimate(&row); e.Bytes != 32<<20*4 {                                                                                                  // beyond the last cache
 		t.Errorf("32 MiB between two reads of a part: %g bytes from memory", e.Bytes)
 	}
 	k.Loads[0].Cut = 1 // 4 parts, each 8 times in a row
@@ -122,7 +122,7 @@ func TestWaves(t *testing.T) {
 		t.Fatal(err)
 	}
 	at := func(blocks float64) Estimate {
-		k := Kernel{Grid: []Dim{{blocks, blocks}}, Trips: Dim{1, 1}, Works: []Work{{Kind: Simple, Elements: 1 << 20, Flops: 1}}}
+		k := Kernel{Grid: []Dim{{Blocks: blocks, Whole: blocks}}, Trips: Dim{Blocks: 1, Whole: 1}, Works: []Work{{Kind: Simple, Elements: 1 << 20, Flops: 1}}}
 		return k.Estimate(&row)
 	}
 	if a, b := at(3), at(4); a.ComputeUS != b.ComputeUS || a.Waves != 2 {

@@ -67,14 +67,16 @@ type Work struct {
 	Elements float64 // of the result; of the operand for reductions; not read for products
 	Flops    float64 // for one element
 	Bytes    float64 // of tiles read and written
-	Rows     float64 // contiguous runs that it is called for
+	Rows     float64 // contiguous runs that it is called for; 1 where its tiles have no gaps
+	Rate     float64 // of Move: elements a second, 10⁹; 0: the target's
 
 	// Of products: Batch times M×K by K×N.
 	Batch, M, N, K float64
-	Packed         bool // B is a weight
-	TransB         bool // B lies as N×K
-	OpenRows       bool // for lower bounds: M may still be cut to its best
-	OpenColumns    bool // for lower bounds: N may still be cut, of which a ragged last tile counts in part
+	Packed         bool    // B is a weight
+	TransB         bool    // B lies as N×K
+	Apart          float64 // elements between rows of B
+	OpenRows       bool    // for lower bounds: M may still be cut to its best
+	OpenColumns    bool    // for lower bounds: N may still be cut, of which a ragged last tile counts in part
 }
 
 // Load is what the kernel reads of one tensor.
@@ -83,18 +85,22 @@ type Load struct {
 	Cut     uint64  // bit g: grid dimension g cuts it
 	Cached  bool    // the tensor is in the last cache when the kernel starts
 	Convert float64 // elements of one block that are converted from their storage type
+	DType   ugraph.DType
 }
 
 // Store is what the kernel writes of one tensor.
 type Store struct {
-	Bytes  float64 // of the tensor
-	Again  float64 // times that blocks combine into it: 1 without a reduction over blocks
-	Cached bool
+	Bytes   float64 // of the tensor
+	Again   float64 // times that blocks combine into it: 1 without a reduction over blocks
+	Cached  bool
+	Convert float64 // elements of the tensor that are rounded to its storage type
+	DType   ugraph.DType
 }
 
 // Dim is a grid dimension: the number of blocks, and the extent over the tile, which is less where the
-// last tile is ragged.
-type Dim struct{ Blocks, Whole float64 }
+// last tile is ragged. Padded is Whole for products that compute the axis in groups of columns: a ragged
+// tile is as much as its last group is whole; 0: Whole.
+type Dim struct{ Blocks, Whole, Padded float64 }
 
 // Kernel is a kernel as numbers.
 type Kernel struct {
@@ -139,36 +145,23 @@ const allocate = 2
 // Direct is what reading an element of B where it lies costs, as a part of laying it out anew.
 const Direct = 0.25
 
-// workUS is the time of one operator on full tiles, in microseconds, and its flops.
-func (k *Kernel) workUS(w *Work, row *target.Row, tileBW float64) (us, flops float64) {
+// copyRow is what copying a row of A costs beside its elements, as a part of a row's fixed cost.
+const copyRow = 0.5
+
+// dotRows is what a dot product with one row of B costs beside its terms, as a part of a row's fixed cost.
+const dotRows = 0.3
+
+// workUS is the time of one operator on full tiles, in microseconds, what of it is fixed, and its flops.
+func (k *Kernel) workUS(w *Work, row *target.Row, tileBW float64) (us, fixed, flops float64) {
+	fixed = row.OpUS
 	switch w.Kind {
 	case Free:
-		return 0, 0
+		return 0, 0, 0
 	case MatMul:
 		flops = 2 * w.Batch * w.M * w.N * w.K
-		cols, eff := w.N, 1.0
-		if !w.OpenRows {
-			eff = row.Efficiency(int64(w.M))
-		}
-		switch g := float64(row.ColumnGroup); {
-		case w.N <= 4: // dot products of rows
-			eff = min(eff, 0.25)
-		case w.OpenColumns:
-		default:
-			cols = math.Ceil(w.N/g) * g
-		}
-		rate := row.MatMulRate(w.DType) * eff
-		if w.Packed {
-			rate = min(rate*row.PackedGain, row.MatMulRate(w.DType))
-		}
-		us = 2 * w.Batch * w.M * cols * (w.K + row.DepthOverhead) / rate * 1e-3
-		if !w.Packed && row.Pack > 0 {
-			b := w.Batch * w.K * w.N / row.Pack * 1e-3
-			if !k.packs(w, row) {
-				b *= Direct
-			}
-			us += b
-		}
+		us = productUS(w, row)
+		fixed *= 1 + w.Batch
+		us += k.operandsUS(w, row)
 	case Simple:
 		flops = w.Elements * w.Flops
 		us = flops / row.Simple * 1e-3
@@ -180,21 +173,64 @@ func (k *Kernel) workUS(w *Work, row *target.Row, tileBW float64) (us, flops flo
 		us = w.Elements / row.Reduce * 1e-3
 	case Move:
 		flops = w.Elements * w.Flops
-		us = w.Elements / row.Move * 1e-3
+		rate := w.Rate
+		if rate == 0 {
+			rate = row.Move
+		}
+		us = w.Elements / rate * 1e-3
 	}
-	return max(us, w.Bytes/tileBW*1e-3) + row.OpUS + w.Rows*row.RowUS, flops
+	return max(us, w.Bytes/tileBW*1e-3) + fixed + w.Rows*row.RowUS, fixed, flops
 }
 
-// packs tells whether a product lays its B out anew; for a lower bound, whether it does however its axes
-// are cut further.
-func (k *Kernel) packs(w *Work, row *target.Row) bool {
-	switch {
-	case w.OpenRows || w.M <= 1:
-		return false
-	case w.M > row.DirectRows || w.TransB:
-		return true
+// productUS is the arithmetic of a product with both operands at hand.
+func productUS(w *Work, row *target.Row) float64 {
+	cols, eff := w.N, 1.0
+	if !w.OpenRows {
+		eff = row.Efficiency(int64(w.M))
 	}
-	return !k.Bound && w.K*w.N > row.DirectElements
+	if g := float64(row.ColumnGroup); !w.OpenColumns {
+		cols = math.Ceil(w.N/g) * g
+	}
+	rate := row.MatMulRate(w.DType) * eff
+	if w.Packed {
+		rate = min(rate*row.PackedGain, row.MatMulRate(w.DType))
+	}
+	return 2 * w.Batch * w.M * cols * (w.K + row.DepthOverhead) / rate * 1e-3
+}
+
+// operandsUS is what a product spends on bringing its operands into the order in which it reads them. Of a
+// lower bound it is the least over all ways to cut its axes further.
+func (k *Kernel) operandsUS(w *Work, row *target.Row) float64 {
+	if row.Pack <= 0 {
+		return 0
+	}
+	us := 0.0
+	if !w.OpenRows && w.M > row.CloseRows { // A is copied
+		times := 1.0
+		if !w.OpenColumns {
+			times = math.Ceil(w.N / row.CopyColumns)
+		}
+		us += w.Batch * w.M * times * (w.K/row.Move*1e-3 + copyRow*row.RowUS)
+	}
+	if w.Packed {
+		return us
+	}
+	b := w.Batch * w.K * w.N / row.Pack * 1e-3
+	far := row.Pack / max(row.Strided, 1e-9)
+	near := w.Apart <= row.CloseColumns && (k.Bound || 2*w.N >= w.Apart)
+	switch {
+	case w.OpenRows:
+		b *= Direct
+	case w.TransB && w.M <= 1:
+		b *= Direct
+		us += w.Batch * w.M * w.N * dotRows * row.RowUS
+	case w.TransB:
+	case w.M <= row.CloseRows && near:
+		b *= Direct
+	case w.M <= float64(len(row.RowEfficiency)):
+		b *= far
+	}
+	return us + b
 }
 
 // US is the predicted time alone, in microseconds: what the scheduler compares.
@@ -212,23 +248,24 @@ func (k *Kernel) Estimate(row *target.Row) Estimate {
 }
 
 func (k *Kernel) estimate(row *target.Row, e *Estimate, levels []float64) {
-	blocks, whole := 1.0, 1.0
+	blocks, whole, padded := 1.0, 1.0, 1.0
 	for _, d := range k.Grid {
 		blocks *= d.Blocks
 		whole *= d.Whole
+		padded *= d.padded()
 	}
 	units := float64(row.Units)
 	used := min(units, blocks)
 	// share is the number of full block times that the busiest unit works.
-	share := whole / units
+	share := padded / units
 	switch {
 	case k.Bound:
 		used = min(units, blocks*max(k.Open, 1))
-		share = whole / used
+		share = padded / used
 	case units > 1:
 		share = max(share, math.Ceil(blocks/units))
 	default:
-		share = whole
+		share = padded
 	}
 
 	tileLevel := 0
@@ -239,15 +276,13 @@ func (k *Kernel) estimate(row *target.Row, e *Estimate, levels []float64) {
 	var us, flops float64
 	for i := range k.Works {
 		w := &k.Works[i]
-		t, f := k.workUS(w, row, tileBW)
+		t, fixed, f := k.workUS(w, row, tileBW)
 		n := 1.0
 		if w.Phase == ugraph.InLoop {
 			// Fixed costs are per trip; the rest shrinks with a ragged last trip.
 			n = k.Trips.Whole
-			fixed := row.OpUS
-			if t > 0 {
-				us += fixed * (k.Trips.Blocks - k.Trips.Whole)
-			}
+			us += fixed * (k.Trips.Blocks - n)
+			us += (t - fixed) * (k.Trips.padded() - n)
 		}
 		us += t * n
 		f *= n * whole
@@ -258,7 +293,14 @@ func (k *Kernel) estimate(row *target.Row, e *Estimate, levels []float64) {
 		}
 	}
 	for i := range k.Loads {
-		us += k.Loads[i].Convert / row.Move * 1e-3
+		if l := &k.Loads[i]; l.Convert > 0 {
+			us += l.Convert / row.CastRate(l.DType).Widen * 1e-3
+		}
+	}
+	for i := range k.Stores {
+		if s := &k.Stores[i]; s.Convert > 0 {
+			us += s.Convert / whole / row.CastRate(s.DType).Round * 1e-3
+		}
 	}
 	compute := us * share
 
@@ -350,6 +392,8 @@ func (k *Kernel) traffic(row *target.Row, used, whole, share float64, levels []f
 	}
 	return us(cold, warm, near), us(out, outWarm, 0), dram
 }
+
+func (d Dim) padded() float64 { return max(d.Whole, d.Padded) }
 
 // add sums estimates of kernels that run one after the other.
 func (e *Estimate) add(o Estimate) {

@@ -125,7 +125,7 @@ type context struct {
 
 // operator is one operator of a program as a kernel whose blocks share the work evenly.
 func (c *context) operator(n *ugraph.Node) (*Kernel, error) {
-	k := &Kernel{Trips: Dim{1, 1}}
+	k := &Kernel{Trips: Dim{Blocks: 1, Whole: 1}}
 	sizes := func(v ugraph.ValueID) ([]int64, float64, error) {
 		t := c.g.Values[v].Type
 		s, err := ugraph.EvalShape(t.Shape, c.env)
@@ -152,24 +152,31 @@ func (c *context) operator(n *ugraph.Node) (*Kernel, error) {
 		}
 		seen[a] = true
 		b := p * float64(v.DType.Size())
-		l := Load{Bytes: b, Cut: 1, Cached: c.cached(a, b)}
-		packed := n.Op == ugraph.OpMatMul && i == 1 && c.isConst[a]
-		if v.DType != ugraph.F32 && !packed {
+		l := Load{Bytes: b, Cut: 1, Cached: c.cached(a, b), DType: v.DType}
+		packed := n.Op == ugraph.OpMatMul && i == 1 && c.isConst[a] && Packs(v.DType)
+		if Widens(v.DType) && !packed {
 			l.Convert = p
 		}
 		k.Loads = append(k.Loads, l)
 	}
 	for _, r := range n.Results {
-		s, p, err := sizes(r)
+		size, p, err := sizes(r)
 		if err != nil {
 			return nil, err
 		}
-		shapes[r] = s
+		shapes[r] = size
 		b := p * float64(c.g.Values[r].DType.Size())
-		k.Stores = append(k.Stores, Store{Bytes: b, Again: 1, Cached: c.cached(r, b)})
+		s := Store{Bytes: b, Again: 1, Cached: c.cached(r, b), DType: c.g.Values[r].DType}
+		if Widens(s.DType) {
+			s.Convert = p
+		}
+		k.Stores = append(k.Stores, s)
 	}
 	w := c.tensorWork(c.g, n, func(v ugraph.ValueID) []int64 { return shapes[v] })
-	if w.Kind == Free && n.Op != ugraph.OpCast { // by itself an operator that moves data has to move it
+	switch from, to := c.g.Values[n.Args[0]].DType, c.g.Values[n.Results[0]].DType; {
+	case n.Op == ugraph.OpCast && Rounds(from, to):
+		w.Kind, w.Rate = Move, c.row.CastRate(to).Round
+	case w.Kind == Free && n.Op != ugraph.OpCast: // by itself an operator that moves data has to move it
 		w.Kind = Move
 	}
 	k.Works = append(k.Works, w)
@@ -198,13 +205,21 @@ func (c *context) tensorWork(g *ugraph.Graph, n *ugraph.Node, shape func(ugraph.
 		w.Elements, run = product(in), in
 	case ugraph.Contraction:
 		w.Batch, w.M, w.N, w.K = matmulSizes(n.Attrs, in, out)
-		w.Packed, w.TransB = g == c.g && c.isConst[n.Args[1]], n.Attrs.Flag("transpose_b")
+		b := shape(n.Args[1])
+		w.Packed, w.TransB = g == c.g && c.isConst[n.Args[1]] && Packs(g.Values[n.Args[1]].DType), n.Attrs.Flag("transpose_b")
+		w.Apart = float64(b[len(b)-1])
 		if w.Packed { // counted as a load
 			w.Bytes -= w.Batch * w.N * w.K * 4
 		}
 		return w
 	}
-	if len(run) > 0 {
+	w.Rows = 1
+	even := true // the operands have the shape of the result, or are numbers
+	for _, a := range n.Args {
+		p := product(shape(a))
+		even = even && (p == 1 || p == product(out))
+	}
+	if len(run) > 0 && !even {
 		w.Rows = w.Elements / float64(run[len(run)-1])
 	}
 	return w
@@ -230,7 +245,7 @@ func (k *Kernel) cutInto(row *target.Row) {
 	if n = math.Floor(n); n > units {
 		n = math.Floor(n/units) * units
 	}
-	k.Grid = []Dim{{n, n}}
+	k.Grid = []Dim{{Blocks: n, Whole: n}}
 	for i := range k.Works {
 		w := &k.Works[i]
 		w.Elements /= n

@@ -16,10 +16,10 @@ var odd = []int64{3, 6, 12, 24, 48, 96, 192, 384}
 // tiles lists the tiles tried for an axis, ascending; coarse: only parts for all units, and single elements.
 func tiles(extents []int64, units int, coarse bool) []int64 {
 	top := slices.Max(extents)
-	set := map[int64]bool{}
+	out := make([]int64, 0, 48)
 	add := func(n int64) {
 		if n >= 1 && n < top && n <= maxTile {
-			set[n] = true
+			out = append(out, n)
 		}
 	}
 	add(1)
@@ -40,12 +40,8 @@ func tiles(extents []int64, units int, coarse bool) []int64 {
 			add(n)
 		}
 	}
-	out := make([]int64, 0, len(set))
-	for n := range set {
-		out = append(out, n)
-	}
 	slices.Sort(out)
-	return out
+	return slices.Compact(out)
 }
 
 // whole is the tile of an axis that is not cut.

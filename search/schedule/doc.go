@@ -7,7 +7,8 @@
 // Branch and bound. The bound prices the same numbers as a complete tiling with what is open at its
 // best: an open grid axis replicates nothing, divides the work perfectly and fills its products' rows;
 // an open loop takes one trip; tiles lie in the fastest level. Every term only grows when an axis is
-// fixed, so the optimum is that of full enumeration over the candidates (tested).
+// fixed, so the optimum is that of full enumeration over the candidates (tested). The forms of a DAG, each
+// with each split, are begun in the order of their bounds: most are then cut off whole.
 //
 // With several sizes the objective is the geometric mean of the predicted times, so that a factor
 // lost at one size is worth a factor won at another, whatever their magnitudes. Tile memory is

@@ -125,7 +125,7 @@ func (s *sampler) try(d draft) {
 	p := point{split: f.sp.splits[d.split]}
 	for i, t := range d.tiles {
 		if tile := f.sp.tiles[i][t]; tile != whole {
-			p.grid = f.insert(p.grid, loop.AxisTile{Axis: f.sp.axes[i], Tile: tile})
+			p.grid = f.insert(nil, p.grid, loop.AxisTile{Axis: f.sp.axes[i], Tile: tile})
 		}
 	}
 	if d.reversed {

@@ -121,7 +121,7 @@ func TestBoundIsAdmissible(t *testing.T) {
 					if i < len(s.sp.axes) {
 						p.open &^= expr.Set(s.sp.axes[i])
 						if tile := s.sp.tiles[i][rng.IntN(len(s.sp.tiles[i]))]; tile != whole {
-							p.grid = s.insert(p.grid, loop.AxisTile{Axis: s.sp.axes[i], Tile: tile})
+							p.grid = s.insert(nil, p.grid, loop.AxisTile{Axis: s.sp.axes[i], Tile: tile})
 						}
 					} else if p.loopOpen {
 						p.loop, p.loopOpen = s.sp.loops[rng.IntN(len(s.sp.loops))], false

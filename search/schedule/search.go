@@ -72,10 +72,8 @@ func Best(ctx context.Context, forms []*loop.Form, opt Options) ([]Choice, Stats
 	if opt.Below > 0 {
 		s.limit = bucket(opt.Below)
 	}
-	for _, f := range forms {
-		if err := s.form(f); err != nil {
-			return nil, s.stats, err
-		}
+	if err := s.forms(forms); err != nil {
+		return nil, s.stats, err
 	}
 	out := make([]Choice, len(s.best))
 	for i, e := range s.best {
@@ -133,31 +131,75 @@ type search struct {
 	best  []entry
 	limit float64 // bucket that must not be exceeded
 	ticks int
+	root  int // number of the root below which the search is
 
+	prepared
+	by     []float64
+	levels []level
+}
+
+// prepared is a form made ready for pricing.
+type prepared struct {
 	f       *loop.Form
 	m       *model
 	sp      *space
 	sizes   []size
 	pricers []*pricer
 	most    *pricer // at the largest sizes: for memory
-	by      []float64
 }
 
-// form searches the tilings of a form.
-func (s *search) form(f *loop.Form) error {
-	if err := s.prepare(f); err != nil {
-		return err
+// level is the memory of a step of the search, which is used again.
+type level struct {
+	children []point
+	order    []ranked
+}
+
+// ranked is a child with its bound.
+type ranked struct {
+	bound float64
+	child int
+}
+
+// root is a form with a cut of its loop axis by the grid.
+type root struct {
+	prepared
+	ranked
+	point point
+}
+
+// forms searches the tilings of forms, those of the least bound first: the sooner a good tiling is found, the more
+// is cut off. What is found does not depend on the order.
+func (s *search) forms(forms []*loop.Form) error {
+	var roots []root
+	for _, f := range forms {
+		if err := s.prepare(f); err != nil {
+			return err
+		}
+		for _, split := range s.sp.splits {
+			r := root{prepared: s.prepared, point: point{split: split, open: expr.Set(s.sp.axes...), loopOpen: f.Loop >= 0}}
+			bound, _, ok := s.value(&r.point)
+			if !ok {
+				continue
+			}
+			r.bound, r.child = bucket(bound), len(roots)
+			roots = append(roots, r)
+		}
 	}
-	for _, split := range s.sp.splits {
-		s.branch(&point{split: split, open: expr.Set(s.sp.axes...), loopOpen: f.Loop >= 0}, 0)
+	slices.SortStableFunc(roots, func(x, y root) int { return cmp.Compare(x.bound, y.bound) })
+	for i := range roots {
+		r := &roots[i]
+		s.prepared, s.root = r.prepared, r.child
+		if r.bound > s.limit && !s.opt.exhaustive {
+			s.stats.PrunedBound++
+			continue
+		}
+		s.branch(&r.point, 0)
 	}
 	return nil
 }
 
 func (s *search) prepare(f *loop.Form) error {
-	s.f = f
-	s.m = newModel(f, s.opt.Row, s.opt.InnerInputs, s.opt.InnerOutputs)
-	s.sizes, s.pricers = nil, nil
+	s.prepared = prepared{f: f, m: newModel(f, s.opt.Row, s.opt.InnerInputs, s.opt.InnerOutputs)}
 	for i, env := range s.opt.Sizes {
 		bytes := 0.0
 		if s.opt.ProgramBytes != nil {
@@ -256,77 +298,84 @@ func (s *search) merge(split int64) *merge {
 	return m
 }
 
-// child is a point one step further, with its bound.
-type child struct {
-	p     point
-	bound float64
-	ok    bool
-}
-
 // branch fixes grid axis number i of the space, then the loop.
 func (s *search) branch(p *point, i int) {
 	if s.ticks++; s.ticks&15 == 0 && s.ctx.Err() != nil {
 		return
 	}
-	var next []point
-	switch {
-	case i < len(s.sp.axes):
+	if p.complete() {
+		s.leaf(p)
+		return
+	}
+	for len(s.levels) <= i {
+		s.levels = append(s.levels, level{})
+	}
+	children, order := s.next(p, i), s.levels[i].order[:0]
+	for k := range children {
+		c := &children[k]
+		s.stats.States++
+		if s.most.leastMemory(c) > float64(s.opt.Row.TileBudget) {
+			s.stats.PrunedMemory++
+			continue
+		}
+		if c.complete() {
+			order = append(order, ranked{math.Inf(-1), k})
+			continue
+		}
+		if b, _, ok := s.value(c); ok {
+			order = append(order, ranked{bucket(b), k})
+		}
+	}
+	slices.SortFunc(order, func(x, y ranked) int {
+		return cmp.Or(cmp.Compare(x.bound, y.bound), cmp.Compare(x.child, y.child))
+	})
+	s.levels[i].order = order
+	for _, c := range order {
+		if c.bound > s.limit && !s.opt.exhaustive {
+			s.stats.PrunedBound++
+			continue
+		}
+		s.branch(&children[c.child], i+1)
+	}
+}
+
+// next lists the points one step further than p.
+func (s *search) next(p *point, i int) []point {
+	out := s.levels[i].children[:0]
+	if i < len(s.sp.axes) {
 		a := s.sp.axes[i]
+		grids := make([]loop.AxisTile, 0, len(s.sp.tiles[i])*(len(p.grid)+1))
 		for _, t := range s.sp.tiles[i] {
 			c := *p
 			c.open &^= expr.Set(a)
 			if t != whole {
-				c.grid = s.insert(p.grid, loop.AxisTile{Axis: a, Tile: t})
+				from := len(grids)
+				grids = s.insert(grids, p.grid, loop.AxisTile{Axis: a, Tile: t})
+				c.grid = grids[from:len(grids):len(grids)]
 			}
-			next = append(next, c)
+			out = append(out, c)
 		}
-	case p.loopOpen:
+	} else {
 		for _, t := range s.sp.loops {
 			if p.split > 0 && t > p.split {
 				break
 			}
 			c := *p
 			c.loop, c.loopOpen = t, false
-			next = append(next, c)
+			out = append(out, c)
 		}
-	default:
-		s.leaf(p)
-		return
 	}
-	children := make([]child, 0, len(next))
-	for _, c := range next {
-		s.stats.States++
-		if s.most.leastMemory(&c) > float64(s.opt.Row.TileBudget) {
-			s.stats.PrunedMemory++
-			continue
-		}
-		ch := child{p: c}
-		if !c.complete() {
-			b, _, ok := s.value(&c)
-			if !ok {
-				continue
-			}
-			ch.bound = bucket(b)
-		}
-		children = append(children, ch)
-	}
-	slices.SortStableFunc(children, func(x, y child) int { return cmp.Compare(x.bound, y.bound) })
-	for _, c := range children {
-		if c.bound > s.limit && !s.opt.exhaustive {
-			s.stats.PrunedBound++
-			continue
-		}
-		s.branch(&c.p, i+1)
-	}
+	s.levels[i].children = out
+	return out
 }
 
-// insert keeps the grid in the outputs' order of axes.
-func (s *search) insert(grid []loop.AxisTile, c loop.AxisTile) []loop.AxisTile {
+// insert appends a grid with one more cut to out, in the outputs' order of axes.
+func (s *search) insert(out, grid []loop.AxisTile, c loop.AxisTile) []loop.AxisTile {
 	at := 0
 	for at < len(grid) && s.sp.order[grid[at].Axis] < s.sp.order[c.Axis] {
 		at++
 	}
-	return slices.Insert(slices.Clone(grid), at, c)
+	return append(append(append(out, grid[:at]...), c), grid[at:]...)
 }
 
 // leaf prices a complete point with both orders of its grid.
@@ -353,7 +402,7 @@ func (s *search) entry(p *point) (entry, bool) {
 	if !ok {
 		return entry{}, false
 	}
-	e := entry{bucket: bucket(us), serial: s.stats.Priced}
+	e := entry{bucket: bucket(us), serial: s.root<<32 | s.stats.Priced}
 	if e.bucket > s.limit {
 		return entry{}, false
 	}

@@ -24,6 +24,9 @@ type Level struct {
 	GBps   float64 // read bandwidth of one unit, 10⁹ bytes a second
 }
 
+// Cast is how many elements a second of a storage type are widened where they are loaded, and rounded to it.
+type Cast struct{ Widen, Round float64 }
+
 // Row describes a target. Rates are those of one unit (a core, a streaming multiprocessor), in 10⁹ a
 // second, unless a field says otherwise.
 type Row struct {
@@ -46,16 +49,22 @@ type Row struct {
 	PackedGain    float64 // by how much reading B from packed panels is faster than from a tensor
 
 	// Pack is how many elements of B a product lays out anew a second, where B is no weight; 0: it never
-	// does. It does not for up to DirectRows rows and DirectElements elements of B unless B lies as N×K,
-	// nor for a single row.
-	Pack           float64
-	DirectRows     float64
-	DirectElements float64
+	// does. It reads B where it lies for a single row of A, for up to CloseRows rows where the rows of B are at
+	// most CloseColumns elements apart, and for one group of rows (len(RowEfficiency)) where they are further apart: then
+	// Strided elements a second. B that lies as N×K is laid out anew for two rows and more. More than CloseRows rows of A are
+	// copied, once for each CopyColumns columns.
+	Pack         float64
+	Strided      float64
+	CloseRows    float64
+	CloseColumns float64
+	CopyColumns  float64
 
 	Simple    float64 // elements of add, mul, compare … a second
 	Transcend float64 // operations of exp, tanh, sqrt, division … as counted by the operator table
 	Reduce    float64 // elements of sum, max … along contiguous rows
 	Move      float64 // elements transposed, gathered or converted
+	// Casts are the rates of conversion by storage type, in elements; types that are not listed convert at Move.
+	Casts map[ugraph.DType]Cast
 
 	Levels   []Level // from the fastest to the largest
 	DRAM     float64 // bandwidth of all units together, 10⁹ bytes a second
@@ -76,18 +85,28 @@ func (r *Row) MatMulRate(t ugraph.DType) float64 {
 	return r.MatMul[ugraph.F32]
 }
 
-// Efficiency is the share of the peak that a product with m rows of A reaches.
+// Efficiency is the share of the peak that a product with m rows of A reaches. The rows are cut into as few
+// groups as can be, which differ by at most one row.
 func (r *Row) Efficiency(m int64) float64 {
-	g := int64(len(r.RowEfficiency))
 	if m <= 0 {
 		return r.RowEfficiency[0]
 	}
-	full, rest := m/g, m%g
-	time := float64(full*g) / r.RowEfficiency[g-1]
-	if rest > 0 {
-		time += float64(rest) / r.RowEfficiency[rest-1]
+	g := int64(len(r.RowEfficiency))
+	groups := (m + g - 1) / g
+	few, more := m/groups, m%groups // more groups have one row more
+	time := float64((groups-more)*few) / r.RowEfficiency[few-1]
+	if more > 0 {
+		time += float64(more*(few+1)) / r.RowEfficiency[few]
 	}
 	return float64(m) / time
+}
+
+// CastRate is how many elements of a storage type are widened and rounded a second.
+func (r *Row) CastRate(t ugraph.DType) Cast {
+	if c, ok := r.Casts[t]; ok {
+		return c
+	}
+	return Cast{r.Move, r.Move}
 }
 
 // LevelFor is the index of the fastest level that holds that many bytes of one unit; len(r.Levels)

@@ -24,33 +24,33 @@ var rows = []Row{
 		Units:         2,
 		MatMul:        map[ugraph.DType]float64{ugraph.F32: 6, ugraph.F64: 4},
 		RowEfficiency: []float64{0.6, 0.8, 0.9, 1}, ColumnGroup: 4, DepthOverhead: 2, PackedGain: 1.1,
-		Pack: 0.5, DirectRows: 32, DirectElements: 16384,
+		Pack: 0.5, Strided: 0.5, CloseRows: 32, CloseColumns: 256, CopyColumns: 1024,
 		Simple: 0.8, Transcend: 1, Reduce: 0.9, Move: 0.6,
 		Levels: []Level{{"L1", 32 << 10, false, 60}, {"L2", 512 << 10, false, 40}, {"L3", 16 << 20, true, 25}},
 		DRAM:   26, DRAMUnit: 16,
-		LaunchUS: 3, BlockUS: 0.3, OpUS: 0.08, RowUS: 0.004, TileBudget: 4 << 20,
+		LaunchUS: 3, BlockUS: 0.3, OpUS: 0.05, RowUS: 0.035, TileBudget: 4 << 20,
 	},
 	{
 		Name: "cpu:avx2", Kind: CPU, Available: true, Doc: "x86-64 with AVX2, FMA and F16C",
 		Units:         2,
 		MatMul:        map[ugraph.DType]float64{ugraph.F32: 100, ugraph.F64: 12},
 		RowEfficiency: []float64{0.28, 0.54, 0.72, 0.84, 0.88, 0.93}, ColumnGroup: 16, DepthOverhead: 8, PackedGain: 1.15,
-		Pack: 1.2, DirectRows: 32, DirectElements: 16384,
-		Simple: 18, Transcend: 21, Reduce: 24, Move: 4,
+		Pack: 5, Strided: 1, CloseRows: 32, CloseColumns: 256, CopyColumns: 1024,
+		Simple: 18, Transcend: 21, Reduce: 24, Move: 4, Casts: castsAVX2,
 		Levels: []Level{{"L1", 32 << 10, false, 200}, {"L2", 512 << 10, false, 100}, {"L3", 16 << 20, true, 60}},
 		DRAM:   26, DRAMUnit: 17,
-		LaunchUS: 3, BlockUS: 0.3, OpUS: 0.08, RowUS: 0.004, TileBudget: 4 << 20,
+		LaunchUS: 3, BlockUS: 0.3, OpUS: 0.05, RowUS: 0.035, TileBudget: 4 << 20,
 	},
 	{
 		Name: "cpu:avx512", Kind: CPU, Available: true, Doc: "x86-64 with AVX-512 (F, BW, DQ, VL); run by the AVX2 kernels",
 		Units:         2,
 		MatMul:        map[ugraph.DType]float64{ugraph.F32: 105, ugraph.F64: 12},
 		RowEfficiency: []float64{0.28, 0.54, 0.72, 0.84, 0.88, 0.93}, ColumnGroup: 16, DepthOverhead: 8, PackedGain: 1.15,
-		Pack: 1.2, DirectRows: 32, DirectElements: 16384,
-		Simple: 18, Transcend: 21, Reduce: 24, Move: 4,
+		Pack: 5, Strided: 1, CloseRows: 32, CloseColumns: 256, CopyColumns: 1024,
+		Simple: 18, Transcend: 21, Reduce: 24, Move: 4, Casts: castsAVX2,
 		Levels: []Level{{"L1", 48 << 10, false, 220}, {"L2", 2 << 20, false, 100}, {"L3", 16 << 20, true, 40}},
 		DRAM:   30, DRAMUnit: 13,
-		LaunchUS: 3, BlockUS: 0.3, OpUS: 0.08, RowUS: 0.004, TileBudget: 8 << 20,
+		LaunchUS: 3, BlockUS: 0.3, OpUS: 0.05, RowUS: 0.035, TileBudget: 8 << 20,
 	},
 	{
 		Name: "cuda:sm_80", Kind: CUDA, Message: cudaLater, Doc: "NVIDIA A100",
@@ -84,6 +84,9 @@ func tensorRows() []float64 {
 	}
 	return e
 }
+
+// castsAVX2 are conversions of a tile, measured through the executor: f8e4m3 is rounded element by element.
+var castsAVX2 = map[ugraph.DType]Cast{ugraph.F16: {10, 4}, ugraph.BF16: {10, 4}, ugraph.F8E4M3: {2.8, 0.12}}
 
 // Names lists the named rows.
 func Names() []string {
