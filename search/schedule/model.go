@@ -18,14 +18,20 @@ type part struct {
 	phase ugraph.Phase
 	dtype ugraph.DType
 	flops float64
-	axes  []int // whose tile extents multiply to the elements that are worked on
-	out   []int // axes of the result
-	args  [][]int
-	row   int  // the axis along which elements are contiguous, -1: none
-	after bool // not run by a kernel that stores partial accumulators
+	axes  []int   // whose tile extents multiply to the elements that are worked on
+	out   []int   // axes of the result
+	args  [][]int // read from the level of the tiles
+	near  bool    // the result exists a piece at a time only
+	row   int     // the axis along which elements are contiguous, -1: none
+	byRow bool    // each row is a run of its own
+	gaps  []int   // axes along which a cut leaves gaps between the rows of an operand
+	rate  float64 // of a cast
+	after bool    // not run by a kernel that stores partial accumulators
 
 	batch, m, n, k []int // of products
 	packed, transB bool
+	apart          []int // axes whose extents multiply to the distance of B's rows; of tiles where B is computed
+	far            bool  // B is a tensor
 
 	// Tile memory: alive from one step to another; bytes 0 for views and what streams by.
 	from, to int
@@ -36,7 +42,9 @@ type tensor struct {
 	axes    []int
 	size    float64 // bytes of one element
 	inner   bool    // an intermediate tensor of the program, not an input or output of it
+	dtype   ugraph.DType
 	convert bool
+	columns int  // the axis of its packed columns; -1
 	after   bool // an output that only the merge kernel writes
 }
 
@@ -47,7 +55,8 @@ type model struct {
 	parts  []part
 	loads  []tensor
 	stores []tensor
-	accs   []int // parts that are accumulators
+	accs   []int        // parts that are accumulators
+	padded expr.AxisSet // axes along which products compute columns
 	merges map[int64]*merge
 }
 
@@ -76,51 +85,69 @@ func newModel(f *loop.Form, row *target.Row, innerIn, innerOut []bool) *model {
 		outputs[o] = true
 	}
 	for i := len(f.Steps) - 1; i >= 0; i-- { // views extend the life of what they view
-		if s := f.Steps[i]; isView(s) {
+		if s := f.Steps[i]; isView(f, s) {
 			last[s.Args[0]] = max(last[s.Args[0]], last[i])
 		}
 	}
 	weight := make([]bool, len(f.Steps))
 	for i := len(f.Steps) - 1; i >= 0; i-- {
-		weight[i] = !outputs[i]
+		weight[i] = !outputs[i] && (f.Steps[i].Op != ugraph.OpLoad || f.Steps[i].Input >= 0 && cost.Packs(f.DAG.Inputs[f.Steps[i].Input].DType))
 		for _, u := range uses[i] {
 			s := f.Steps[u]
 			_, b := orient(f, s, rank)
-			weight[i] = weight[i] && (s.Op == ugraph.OpMatMul && b == i && s.Args[0] != s.Args[1] || isView(s) && weight[u])
+			weight[i] = weight[i] && (s.Op == ugraph.OpMatMul && b == i && s.Args[0] != s.Args[1] || isView(f, s) && weight[u])
 		}
 	}
 	streams := make([]bool, len(f.Steps)) // a packed weight that passes by once in a block
 	for i := len(f.Steps) - 1; i >= 0; i-- {
 		streams[i] = weight[i]
 		for _, u := range uses[i] {
-			streams[i] = streams[i] && f.Steps[u].Phase == f.Steps[i].Phase && (!isView(f.Steps[u]) || streams[u])
+			streams[i] = streams[i] && f.Steps[u].Phase == f.Steps[i].Phase && (!isView(f, f.Steps[u]) || streams[u])
 		}
 	}
+	c := &chains{f: f, uses: uses, outputs: outputs}
 	for i, s := range f.Steps {
 		p := part{kind: cost.KindOf(s.Op), phase: s.Phase, dtype: s.DType, flops: s.Op.Info().Flops, axes: s.Axes.List(), out: s.Axes.List(), row: -1,
 			after: s.Phase == ugraph.After && s.Op != ugraph.OpAccum, from: i, to: last[i], bytes: 4}
-		for _, a := range s.Args {
-			p.args = append(p.args, f.Steps[a].Axes.List())
+		for _, a := range c.operands(i) {
+			if !c.together(a, i) {
+				p.args = append(p.args, f.Steps[a].Axes.List())
+			}
+			if axis := c.gaps(a, dims); axis >= 0 {
+				p.gaps = append(p.gaps, axis)
+			}
+			p.byRow = p.byRow || f.Steps[a].Axes != s.Axes && f.Steps[a].Axes != 0
+		}
+		p.near, p.byRow = c.private(i), p.byRow || c.summed(i)
+		if rounds(f, s) {
+			p.kind, p.flops, p.rate, p.byRow, p.gaps = cost.Move, 1, row.CastRate(s.DType).Round, false, nil
 		}
 		switch {
 		case s.Op == ugraph.OpLoad && s.Input >= 0:
 			in := f.DAG.Inputs[s.Input]
 			dims[i] = in.Axes
 			packed := in.Const && weight[i]
-			m.loads = append(m.loads, tensor{axes: in.Axes, size: float64(in.DType.Size()), inner: innerIn != nil && innerIn[s.Input],
-				convert: in.DType != ugraph.F32 && !packed})
+			t := tensor{axes: in.Axes, size: float64(in.DType.Size()), dtype: in.DType, inner: innerIn != nil && innerIn[s.Input],
+				convert: cost.Widens(in.DType) && !packed, columns: -1}
+			if packed {
+				t.columns = c.columns(i, rank)
+			}
+			m.loads = append(m.loads, t)
 			if packed && streams[i] {
 				p.bytes = 0
 			}
 		case s.Op == ugraph.OpLoad:
 			dims[i] = s.Axes.List()
-		case s.Op == ugraph.OpConst || isView(s):
+		case s.Op == ugraph.OpConst || isView(f, s):
 			p.bytes = 0
 			if len(s.Args) > 0 {
 				dims[i] = dims[s.Args[0]]
 			}
 		case s.Op == ugraph.OpMatMul:
 			m.product(&p, s, rank, dims, weight, streams)
+			if l := len(p.n); l > 0 && p.kind == cost.MatMul {
+				m.padded |= expr.Set(p.n[l-1])
+			}
 			dims[i] = slices.Concat(p.batch, p.m, p.n)
 			if u := uses[i]; len(u) == 1 && f.Steps[u[0]].Op == ugraph.OpAccum && len(f.Steps[u[0]].Args) == 1 && p.kind == cost.MatMul {
 				p.bytes = 0 // added to the accumulator in place
@@ -134,7 +161,7 @@ func newModel(f *loop.Form, row *target.Row, innerIn, innerOut []bool) *model {
 			}
 			m.accs = append(m.accs, i)
 		case s.Over != 0:
-			p.axes = f.Steps[s.Args[0]].Axes.List()
+			p.axes, p.byRow = f.Steps[s.Args[0]].Axes.List(), true
 			for _, a := range dims[s.Args[0]] {
 				if !s.Over.Has(a) {
 					dims[i] = append(dims[i], a)
@@ -156,17 +183,24 @@ func newModel(f *loop.Form, row *target.Row, innerIn, innerOut []bool) *model {
 		if len(order) > 0 {
 			p.row = order[len(order)-1]
 		}
+		if c.folded(i) {
+			p.kind = cost.Free
+		}
 		m.parts = append(m.parts, p)
 	}
 	for i, o := range f.DAG.Outputs {
-		m.stores = append(m.stores, tensor{axes: o.Axes, size: float64(o.DType.Size()), inner: innerOut != nil && innerOut[i],
+		m.stores = append(m.stores, tensor{axes: o.Axes, size: float64(o.DType.Size()), dtype: o.DType, convert: cost.Widens(o.DType), inner: innerOut != nil && innerOut[i],
 			after: f.Steps[f.Outputs[i]].Phase == ugraph.After})
 	}
 	return m
 }
 
-func isView(s loop.Step) bool {
-	return s.Op == ugraph.OpCast || s.Op == ugraph.OpRunning || s.Op == ugraph.OpPrevious
+func isView(f *loop.Form, s loop.Step) bool {
+	return s.Op == ugraph.OpCast && !rounds(f, s) || s.Op == ugraph.OpRunning || s.Op == ugraph.OpPrevious
+}
+
+func rounds(f *loop.Form, s loop.Step) bool {
+	return s.Op == ugraph.OpCast && cost.Rounds(f.Steps[s.Args[0]].DType, s.DType)
 }
 
 // orient returns the steps that a product takes as rows and as columns.
@@ -212,15 +246,31 @@ func (m *model) product(p *part, s loop.Step, rank []int, dims [][]int, weight, 
 		p.transB = s.Over.Has(dims[b][l-1]) && len(p.n) > 0
 	}
 	src := b
-	for isView(f.Steps[src]) {
+	for isView(f, f.Steps[src]) {
 		src = f.Steps[src].Args[0]
 	}
+	if d := dims[b]; len(d) > 0 {
+		p.apart = d[len(d)-1:]
+	}
+	p.dtype = cost.ProductType(stored(f, a), stored(f, b), p.dtype)
 	if l := f.Steps[src]; l.Op == ugraph.OpLoad && l.Input >= 0 {
+		p.far = true
 		p.packed = f.DAG.Inputs[l.Input].Const && weight[src]
 		if p.packed && streams[src] { // counted as a load
 			p.args = [][]int{f.Steps[a].Axes.List()}
 		}
 	}
+}
+
+// stored is the type in which a step's value is stored: that of the tensor which it is a tile of, or its own.
+func stored(f *loop.Form, i int) ugraph.DType {
+	for isView(f, f.Steps[i]) && f.Steps[i].Op == ugraph.OpCast {
+		i = f.Steps[i].Args[0]
+	}
+	if s := f.Steps[i]; s.Op == ugraph.OpLoad && s.Input >= 0 {
+		return f.DAG.Inputs[s.Input].DType
+	}
+	return f.Steps[i].DType
 }
 
 // joined is the order of the axes of an elementwise result: that of the operand with most of them.

@@ -97,7 +97,7 @@ func (r *pricer) kernel(p *point) *cost.Kernel {
 	*k = cost.Kernel{Grid: k.Grid[:0], Works: k.Works[:0], Loads: k.Loads[:0], Stores: k.Stores[:0], Trips: cost.Dim{Blocks: 1, Whole: 1}, Open: 1}
 	r.cut(p, false)
 	for _, c := range p.grid {
-		k.Grid = append(k.Grid, cost.Cut(r.s.extent[c.Axis], c.Tile))
+		k.Grid = append(k.Grid, r.dim(c.Axis, r.s.extent[c.Axis], c.Tile))
 	}
 	partial := p.split > 0 && !f.Direct
 	loopWhole := int64(1)
@@ -109,7 +109,7 @@ func (r *pricer) kernel(p *point) *cost.Kernel {
 		loopWhole = min(loopWhole, p.split)
 	}
 	if f.Loop >= 0 && p.loop > 0 {
-		k.Trips = cost.Cut(loopWhole, p.loop)
+		k.Trips = r.dim(f.Loop, loopWhole, p.loop)
 	}
 	if !p.complete() {
 		k.Bound = true
@@ -122,13 +122,24 @@ func (r *pricer) kernel(p *point) *cost.Kernel {
 		if q.kind == cost.Free || partial && q.after {
 			continue
 		}
-		w := cost.Work{Kind: q.kind, Phase: q.phase, DType: q.dtype, Flops: q.flops, Bytes: r.product(q.out) * 4}
+		w := cost.Work{Kind: q.kind, Phase: q.phase, DType: q.dtype, Flops: q.flops, Rate: q.rate}
+		if !q.near {
+			w.Bytes = r.product(q.out) * 4
+		}
 		for _, a := range q.args {
 			w.Bytes += r.product(a) * 4
 		}
 		if q.kind == cost.MatMul {
 			w.Batch, w.M, w.N, w.K = r.product(q.batch), r.product(q.m), r.product(q.n), r.product(q.k)
 			w.Packed, w.TransB = q.packed, q.transB
+			for _, a := range q.apart {
+				switch {
+				case q.far:
+					w.Apart = float64(r.s.extent[a])
+				case !p.open.Has(a) && !(p.loopOpen && a == f.Loop):
+					w.Apart = float64(r.tile[a])
+				} // an open one of a tile may be cut to any length
+			}
 			for _, a := range q.m {
 				w.OpenRows = w.OpenRows || p.open.Has(a) || p.loopOpen && a == f.Loop
 			}
@@ -138,7 +149,11 @@ func (r *pricer) kernel(p *point) *cost.Kernel {
 		} else {
 			w.Elements = r.product(q.axes)
 			w.Rows = 1
-			if q.row >= 0 {
+			byRow := q.byRow
+			for _, a := range q.gaps {
+				byRow = byRow || r.tile[a] < r.s.extent[a]
+			}
+			if q.row >= 0 && byRow {
 				w.Rows = w.Elements / float64(r.tile[q.row])
 			}
 		}
@@ -150,7 +165,12 @@ func (r *pricer) kernel(p *point) *cost.Kernel {
 		if slices.Contains(t.axes, f.Loop) {
 			n *= k.Trips.Whole
 		}
-		l := cost.Load{Bytes: n * t.size, Cached: r.cached(t)}
+		l := cost.Load{Bytes: n * t.size, Cached: r.cached(t), DType: t.dtype}
+		if t.columns >= 0 && !p.open.Has(t.columns) && !(p.loopOpen && t.columns == f.Loop) {
+			g := m.row.ColumnGroup
+			x := r.tile[t.columns]
+			l.Bytes *= float64((x+g-1)/g*g) / float64(x)
+		}
 		if t.convert {
 			l.Convert = n
 		}
@@ -169,7 +189,10 @@ func (r *pricer) kernel(p *point) *cost.Kernel {
 		if partial && t.after {
 			continue
 		}
-		s := cost.Store{Bytes: r.s.elements(t.axes) * t.size, Again: 1, Cached: r.cached(t)}
+		s := cost.Store{Bytes: r.s.elements(t.axes) * t.size, Again: 1, Cached: r.cached(t), DType: t.dtype}
+		if t.convert {
+			s.Convert = r.s.elements(t.axes)
+		}
 		if p.split > 0 && f.Direct && t.after {
 			s.Again = k.Grid[len(k.Grid)-1].Blocks
 		}
@@ -186,6 +209,14 @@ func (r *pricer) kernel(p *point) *cost.Kernel {
 		k.TileBytes = r.memory(partial)
 	}
 	return k
+}
+
+// dim is an axis in tiles; a ragged one of columns of products is rounded up.
+func (r *pricer) dim(axis int, n, tile int64) cost.Dim {
+	if r.m.padded.Has(axis) {
+		return cost.CutColumns(n, tile, r.m.row.ColumnGroup)
+	}
+	return cost.Cut(n, tile)
 }
 
 func (r *pricer) cached(t *tensor) bool {
