@@ -25,6 +25,8 @@ const (
 	// slack is how far above the best plan a variant's plan may lie to be taken on: within it the model
 	// cannot be trusted to choose.
 	slack = 1.05
+	// tieRatio is within which predicted times are equal, and fewer kernels the better bet.
+	tieRatio = 1.01
 )
 
 // explored is what the algebra says of a program or a window.
@@ -172,7 +174,7 @@ func addStats(sum *partition.Stats, t partition.Stats) {
 	sum.Stats.Add(t.Stats)
 }
 
-// order sorts candidates by predicted time, then by hash, and drops repetitions.
+// order sorts candidates by predicted time, ties by number of kernels, then by hash, and drops repetitions.
 func (s *state) order(cs []candidate) []candidate {
 	hash := make(map[*ugraph.Graph]string, len(cs))
 	for _, c := range cs {
@@ -192,6 +194,13 @@ func (s *state) order(cs []candidate) []candidate {
 			out = append(out, c)
 		}
 	}
+	lead, kernels := 0, map[*ugraph.Graph]int{}
+	for ; lead < len(out) && out[lead].predictedUS <= tieRatio*out[0].predictedUS; lead++ {
+		if r, err := cost.Graph(out[lead].graph, s.envs[0], &s.row); err == nil { // one without a price was not proposed
+			kernels[out[lead].graph] = len(r.Kernels)
+		}
+	}
+	sort.SliceStable(out[:lead], func(i, j int) bool { return kernels[out[i].graph] < kernels[out[j].graph] })
 	return out
 }
 

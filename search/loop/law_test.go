@@ -202,8 +202,9 @@ func TestOneLoad(t *testing.T) {
 	}
 	f := formOver(t, rmsnormLinear(), "k")
 	last := f.Steps[f.Outputs[0]]
-	if last.Op != ugraph.OpDiv || last.Phase != ugraph.After {
-		t.Errorf("rmsnorm_linear ends with %s %s, want a division after the loop", last.Phase, last.Op)
+	by := f.Steps[last.Args[len(last.Args)-1]]
+	if last.Op != ugraph.OpMul || last.Phase != ugraph.After || by.Op != ugraph.OpReciprocal || by.Phase != ugraph.After {
+		t.Errorf("rmsnorm_linear ends with %s %s by %s %s, want a product with a reciprocal after the loop", last.Phase, last.Op, by.Phase, by.Op)
 	}
 }
 

@@ -88,7 +88,7 @@ func (p *plan) movingReduction(v int, m mode) (s int, ok bool, err error) {
 		if e, ok := p.l.d.Axes[p.l.axis].Extent.Const(); ok && m == final {
 			c = p.number(ugraph.Int(e), p.f.Steps[s].DType)
 		}
-		s = p.op(ugraph.OpDiv, s, c)
+		s = p.divided(s, c)
 	}
 	return s, true, nil
 }
@@ -121,7 +121,7 @@ func (p *plan) movingMean(mv moving) (int, error) {
 	sum := p.step(Step{Op: ugraph.OpSum, Args: []int{x}, Over: n.Over, DType: p.f.Steps[x].DType, Input: -1})
 	now := p.read(c, running)
 	factor := p.op(ugraph.OpDiv, p.read(c, previous), now)
-	return p.movingAccum(key, "moving", p.op(ugraph.OpDiv, sum, now), factor), nil
+	return p.movingAccum(key, "moving", p.divided(sum, now), factor), nil
 }
 
 func (p *plan) centralMoment(mv moving) (int, error) {

@@ -136,7 +136,30 @@ func (p *plan) apply(n expr.Node, m mode) (int, error) {
 		}
 		attrs = ugraph.Attrs{ugraph.WordAttr("to", dt.String())}
 	}
+	if n.Op == ugraph.OpDiv {
+		return p.divided(args[0], args[1]), nil
+	}
 	return p.step(Step{Op: n.Op, Args: args, Over: n.Over, DType: dt, Attrs: attrs, Input: -1}), nil
+}
+
+// divided is x/by: where the divisor has fewer elements, few divisions and many multiplications. (A number is no tile, and
+// its reciprocal would be rounded.)
+func (p *plan) divided(x, by int) int {
+	if a, b := p.f.Steps[x].Axes, p.f.Steps[by].Axes; b == 0 || b == a || b&^a != 0 {
+		return p.op(ugraph.OpDiv, x, by)
+	}
+	return p.op(ugraph.OpMul, x, p.reciprocal(by))
+}
+
+// reciprocal is 1/x for a step x, made once.
+func (p *plan) reciprocal(x int) int {
+	key := fmt.Sprint("reciprocal ", x)
+	r, ok := p.accs[key]
+	if !ok {
+		r = p.op(ugraph.OpReciprocal, x)
+		p.accs[key] = r
+	}
+	return r
 }
 
 // narrows tells whether a node is a cast that loses what the program may not keep: to f8.
@@ -176,7 +199,7 @@ func (p *plan) reduction(v int, m mode) (int, error) {
 		}
 	}
 	for _, s := range common {
-		sum = p.op(ugraph.OpDiv, sum, s)
+		sum = p.divided(sum, s)
 	}
 	return sum, nil
 }
@@ -239,7 +262,7 @@ func (p *plan) quotient(num, den []int, dt ugraph.DType) int {
 		s = p.number(ugraph.Int(1), dt)
 	}
 	for _, x := range den {
-		s = p.op(ugraph.OpDiv, s, x)
+		s = p.divided(s, x)
 	}
 	return s
 }
