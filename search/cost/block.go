@@ -89,6 +89,18 @@ func (c *context) block(n *ugraph.Node) (*Kernel, error) {
 	return r.k, nil
 }
 
+// Run is how many elements of a tile follow each other in its tensor.
+func Run(tile, whole []int64) float64 {
+	run := 1.0
+	for a := len(tile) - 1; a >= 0; a-- {
+		run *= float64(min(tile[a], whole[a]))
+		if tile[a] < whole[a] {
+			break
+		}
+	}
+	return run
+}
+
 // columns rounds ragged tiles up along which products compute columns.
 func (r *blockReader) columns() error {
 	pad := func(dim *Dim, d ugraph.GridDim) error {
@@ -311,6 +323,7 @@ func (r *blockReader) node(n *ugraph.Node) error {
 			}
 		}
 		w.DType = r.operandType(n)
+		w.Accumulates = r.accumulated(out)
 	}
 	if n.Op == ugraph.OpAccum {
 		w.Phase = ugraph.InLoop
@@ -398,8 +411,16 @@ func (r *blockReader) store(i int, o ugraph.Output) error {
 		return err
 	}
 	s := Store{Bytes: float64(b), Again: 1, Cached: r.c.cached(r.n.Results[i], float64(b)), DType: t.DType}
+	elements := float64(b) / float64(t.DType.Size())
 	if Widens(t.DType) {
-		s.Convert = float64(b) / float64(t.DType.Size())
+		s.Convert = elements
+	}
+	whole, err := ugraph.EvalShape(t.Shape, r.c.env)
+	if err != nil {
+		return err
+	}
+	if tile := r.sizes[o.Value]; len(tile) == len(whole) {
+		s.Runs = elements / Run(tile, whole)
 	}
 	if o.Store.Reduce != "" {
 		for g, axis := range o.Store.Grid {

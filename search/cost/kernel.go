@@ -75,6 +75,7 @@ type Work struct {
 	Packed         bool    // B is a weight
 	TransB         bool    // B lies as N×K
 	Apart          float64 // elements between rows of B
+	Accumulates    bool    // it is added to an accumulator in place
 	OpenRows       bool    // for lower bounds: M may still be cut to its best
 	OpenColumns    bool    // for lower bounds: N may still be cut, of which a ragged last tile counts in part
 }
@@ -94,6 +95,7 @@ type Store struct {
 	Again   float64 // times that blocks combine into it: 1 without a reduction over blocks
 	Cached  bool
 	Convert float64 // elements of the tensor that are rounded to its storage type
+	Runs    float64 // in which its tiles are written, each without gaps
 	DType   ugraph.DType
 }
 
@@ -160,6 +162,9 @@ func (k *Kernel) workUS(w *Work, row *target.Row, tileBW float64) (us, fixed, fl
 	case MatMul:
 		flops = 2 * w.Batch * w.M * w.N * w.K
 		us = productUS(w, row)
+		if w.Accumulates { // what is added to is read and written after each term's turn
+			us += 2 * 4 * w.Batch * w.M * w.N / tileBW * 1e-3
+		}
 		fixed *= 1 + w.Batch
 		us += k.operandsUS(w, row)
 	case Simple:
@@ -215,22 +220,21 @@ func (k *Kernel) operandsUS(w *Work, row *target.Row) float64 {
 	if w.Packed {
 		return us
 	}
-	b := w.Batch * w.K * w.N / row.Pack * 1e-3
-	far := row.Pack / max(row.Strided, 1e-9)
-	near := w.Apart <= row.CloseColumns && (k.Bound || 2*w.N >= w.Apart)
+	each := w.Batch * w.K / row.Pack * 1e-3 // a column of B
+	group := float64(len(row.RowEfficiency))
+	near := w.Apart <= row.CloseColumns
 	switch {
-	case w.OpenRows:
-		b *= Direct
+	case w.OpenRows, !w.TransB && near && (w.M <= group || w.M <= row.CloseRows && (k.Bound || 2*w.N >= w.Apart)):
+		return us + each*w.N*Direct
 	case w.TransB && w.M <= 1:
-		b *= Direct
-		us += w.Batch * w.M * w.N * dotRows * row.RowUS
-	case w.TransB:
-	case w.M <= row.CloseRows && near:
-		b *= Direct
-	case w.M <= float64(len(row.RowEfficiency)):
-		b *= far
+		return us + each*w.N*Direct + w.Batch*w.M*w.N*dotRows*row.RowUS
+	case !w.TransB && w.M <= group:
+		return us + each*w.N*row.Pack/row.Strided
+	case w.OpenColumns:
+		return us + each*w.N
 	}
-	return us + b
+	g := float64(row.ColumnGroup)
+	return us + each*math.Ceil(w.N/g)*g
 }
 
 // US is the predicted time alone, in microseconds: what the scheduler compares.
@@ -298,7 +302,9 @@ func (k *Kernel) estimate(row *target.Row, e *Estimate, levels []float64) {
 		}
 	}
 	for i := range k.Stores {
-		if s := &k.Stores[i]; s.Convert > 0 {
+		s := &k.Stores[i]
+		us += s.Runs / whole * row.RowUS
+		if s.Convert > 0 {
 			us += s.Convert / whole / row.CastRate(s.DType).Round * 1e-3
 		}
 	}

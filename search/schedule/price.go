@@ -131,7 +131,7 @@ func (r *pricer) kernel(p *point) *cost.Kernel {
 		}
 		if q.kind == cost.MatMul {
 			w.Batch, w.M, w.N, w.K = r.product(q.batch), r.product(q.m), r.product(q.n), r.product(q.k)
-			w.Packed, w.TransB = q.packed, q.transB
+			w.Packed, w.TransB, w.Accumulates = q.packed, q.transB, q.bytes == 0
 			for _, a := range q.apart {
 				switch {
 				case q.far:
@@ -193,6 +193,7 @@ func (r *pricer) kernel(p *point) *cost.Kernel {
 		if t.convert {
 			s.Convert = r.s.elements(t.axes)
 		}
+		s.Runs = r.s.elements(t.axes) / r.run(t.axes)
 		if p.split > 0 && f.Direct && t.after {
 			s.Again = k.Grid[len(k.Grid)-1].Blocks
 		}
@@ -202,13 +203,26 @@ func (r *pricer) kernel(p *point) *cost.Kernel {
 		parts := k.Grid[len(k.Grid)-1].Blocks
 		for _, a := range m.accs {
 			b := parts * r.s.elements(m.parts[a].out) * 4
-			k.Stores = append(k.Stores, cost.Store{Bytes: b, Again: 1, Cached: cost.Fits(2*b, m.row)})
+			k.Stores = append(k.Stores, cost.Store{Bytes: b, Again: 1, Cached: cost.Fits(2*b, m.row), Runs: b / 4 / r.run(m.parts[a].out)})
 		}
 	}
 	if !k.Bound {
 		k.TileBytes = r.memory(partial)
 	}
 	return k
+}
+
+// run is how many elements of a tile follow each other in a tensor with those axes.
+func (r *pricer) run(axes []int) float64 {
+	run := 1.0
+	for i := len(axes) - 1; i >= 0; i-- {
+		a := axes[i]
+		run *= float64(r.tile[a])
+		if r.tile[a] < r.s.extent[a] {
+			break
+		}
+	}
+	return run
 }
 
 // dim is an axis in tiles; a ragged one of columns of products is rounded up.

@@ -167,6 +167,10 @@ func (r *Row) Check() error {
 	need("Transcend", r.Transcend)
 	need("Reduce", r.Reduce)
 	need("Move", r.Move)
+	if r.Pack > 0 {
+		need("Strided", r.Strided)
+		need("CopyColumns", r.CopyColumns)
+	}
 	need("Levels beyond the first", float64(len(r.Levels)-1))
 	for _, l := range r.Levels {
 		need(l.Name, l.GBps*float64(l.Bytes))
