@@ -86,16 +86,3 @@ func TestSizes(t *testing.T) {
 		t.Errorf("sizes %v", got)
 	}
 }
-
-func BenchmarkOptimize(b *testing.B) {
-	for _, name := range []string{"rmsnorm_linear", "gated_mlp", "lora", "ntrans", "moe", "gqa", "qknorm_gqa"} {
-		g := programtest.Program(b, name)
-		b.Run(name, func(b *testing.B) {
-			states := 0
-			for b.Loop() {
-				states += optimize(b, g, Options{}).Stats.States
-			}
-			b.ReportMetric(float64(states)/b.Elapsed().Seconds(), "states/s")
-		})
-	}
-}
