@@ -97,19 +97,20 @@ func (b *block) packedFor(v int, trans bool) *packing {
 func roundUp(n, to int) int { return (n + to - 1) / to * to }
 
 // size is the number of elements of the packed operand.
-func (p *packing) size() int {
-	per := 0
-	for c := 0; c < p.cols; c += p.colTile {
-		per += roundUp(min(p.colTile, p.cols-c), kernel.PanelCols) * p.rows
-	}
-	return per * p.count
+func (p *packing) size() int { return p.matrix() * p.count }
+
+// matrix is the number of elements of one packed matrix.
+func (p *packing) matrix() int {
+	tile := max(p.colTile, 1)
+	full, rest := p.cols/tile, p.cols%tile
+	return (full*roundUp(p.colTile, kernel.PanelCols) + roundUp(rest, kernel.PanelCols)) * p.rows
 }
 
 // offset is where the tile of matrix m that begins at (row, col) begins.
 func (p *packing) offset(m, row, col int) int {
 	full := roundUp(p.colTile, kernel.PanelCols) * p.rows
 	width := roundUp(min(p.colTile, p.cols-col), kernel.PanelCols)
-	return m*(p.size()/max(p.count, 1)) + col/p.colTile*full + row*width
+	return m*p.matrix() + col/p.colTile*full + row*width
 }
 
 // pack packs the operand into new memory.
