@@ -290,7 +290,7 @@ func (s *search) leastUS(n int) float64 {
 			a, b = s.d.Nodes[a].Args[0], s.d.Nodes[a].Args[1]
 		}
 		x, y := s.d.Nodes[a], s.d.Nodes[b]
-		rate := s.row.MatMulRate(x.DType)
+		rate := s.row.MatMulRate(cost.ProductType(s.stored(a), s.stored(b), x.DType))
 		weights := s.isWeight(a) || s.isWeight(b)
 		if !weights {
 			rate *= slices.Max(s.row.RowEfficiency)
@@ -311,6 +311,18 @@ func (s *search) leastUS(n int) float64 {
 // fixed are the functions that are evaluated on all axes of their operand in every form.
 var fixed = map[ugraph.Op]bool{ugraph.OpExp: true, ugraph.OpLog: true, ugraph.OpSin: true, ugraph.OpCos: true, ugraph.OpTanh: true, ugraph.OpErf: true,
 	ugraph.OpSigmoid: true, ugraph.OpSilu: true, ugraph.OpGelu: true}
+
+// stored is the type in which a node's value is stored: that of the input that it is a cast of, or its own.
+func (s *search) stored(n int) ugraph.DType {
+	node := s.d.Nodes[n]
+	if node.Op == ugraph.OpCast && !cost.Rounds(s.d.Nodes[node.Args[0]].DType, node.DType) {
+		return s.stored(node.Args[0])
+	}
+	if node.Op == ugraph.OpInvalid {
+		return s.d.Inputs[node.Input].DType
+	}
+	return node.DType
+}
 
 func (s *search) isWeight(n int) bool {
 	node := s.d.Nodes[n]

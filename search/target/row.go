@@ -77,9 +77,13 @@ type Row struct {
 	TileBudget int64   // bytes of tiles and accumulators that a block may hold
 }
 
-// MatMulRate is the peak rate of products of that element type.
+// MatMulRate is the peak rate of products of that element type. Numbers of eight bits without a rate of their own
+// are multiplied as f16, in which they are exact.
 func (r *Row) MatMulRate(t ugraph.DType) float64 {
 	if v, ok := r.MatMul[t]; ok {
+		return v
+	}
+	if v, ok := r.MatMul[ugraph.F16]; ok && t == ugraph.F8E4M3 {
 		return v
 	}
 	return r.MatMul[ugraph.F32]
