@@ -163,7 +163,7 @@ func (e *engine[V]) attention(g *ugraph.Graph, n *ugraph.Node, args []*tensor[V]
 		return nil, errShape
 	}
 	var err error
-	if hq != hk {
+	if g.Values[n.Args[0]].Shape[r-3] != g.Values[n.Args[1]].Shape[r-3] { // an instance may have as many columns of both
 		if k, err = repeatHeads(k, r-3, hq, q.axes[r-3]); err != nil {
 			return nil, err
 		}

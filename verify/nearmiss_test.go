@@ -15,6 +15,7 @@ type pairCase struct {
 
 const (
 	attn  = "Q: f32[2, 8, 64], K: f32[2, 96, 64], V: f32[2, 96, 64]"
+	heads = "Q: f32[1, 32, 64, 64], K: f32[1, 8, 512, 64], V: f32[1, 8, 512, 64]"
 	mat   = "X: f32[4, 96], W: f32[96, 80]"
 	rows  = "X: f32[6, 96]"
 	rows2 = "X: f32[6, 96], Y: f32[6, 96]"
@@ -27,6 +28,8 @@ var pairCases = []pairCase{
 	{"division after the product", attn, "softmax(matmul(Q, K, transpose_b=true)) @ V", "(exp(matmul(Q, K, transpose_b=true)) @ V) / sum(exp(matmul(Q, K, transpose_b=true)), axis=-1, keepdims=true)", true},
 	{"scale on q first", attn, "softmax(matmul(Q, K, transpose_b=true) * 0.125) @ V", "softmax(matmul(Q * 0.125, K, transpose_b=true)) @ V", true},
 	{"attention by its definition", attn, "attention(Q, K, V)", "softmax(matmul(Q, K, transpose_b=true) * 0.125) @ V", true},
+	{"grouped heads by their definition", heads, "attention(Q, K, V)",
+		"reshape(softmax(matmul(reshape(Q, shape=[1, 8, 4, 64, 64]), reshape(K, shape=[1, 8, 1, 512, 64]), transpose_b=true) * 0.125) @ reshape(V, shape=[1, 8, 1, 512, 64]), shape=[1, 32, 64, 64])", true},
 	{"logsumexp with another shift", rows, "logsumexp(X)", "log(sum(exp(X), axis=-1))", true},
 	{"log_softmax", rows, "log_softmax(X)", "X - max(X, axis=-1, keepdims=true) - log(sum(exp(X - max(X, axis=-1, keepdims=true)), axis=-1, keepdims=true))", true},
 	{"rms scale after the product", mat, "rms_norm(X) @ W", "(X @ W) / sqrt(mean(square(X), axis=-1, keepdims=true))", true},
@@ -77,6 +80,8 @@ var pairCases = []pairCase{
 	{"first row of values for all", attn, "softmax(matmul(Q, K, transpose_b=true)) @ V", "softmax(matmul(Q, K, transpose_b=true)) @ broadcast(slice(V, axis=1, start=0, end=1), shape=[2, 96, 64])", false},
 	{"wrong grouping of heads", "Q: f32[1, 4, 3, 16], K: f32[1, 2, 9, 16], V: f32[1, 2, 9, 16]", "attention(Q, K, V)",
 		"reshape(transpose(attention(reshape(transpose(reshape(Q, shape=[1, 2, 2, 3, 16]), perm=[0, 2, 1, 3, 4]), shape=[1, 4, 3, 16]), K, V), perm=[0, 1, 2, 3]), shape=[1, 4, 3, 16])", false},
+	{"heads in turn, not in groups", heads, "attention(Q, K, V)",
+		"reshape(softmax(matmul(reshape(Q, shape=[1, 4, 8, 64, 64]), reshape(K, shape=[1, 1, 8, 512, 64]), transpose_b=true) * 0.125) @ reshape(V, shape=[1, 1, 8, 512, 64]), shape=[1, 32, 64, 64])", false},
 	{"product of exponentials for the exponential of a product", rows2, "exp(X * Y)", "exp(X) * exp(Y)", false},
 	{"epsilon forgotten", rows, "rms_norm(X, eps=0.001)", "rms_norm(X)", false},
 	{"another epsilon", rows, "rms_norm(X, eps=0.001)", "rms_norm(X, eps=0.0001)", false},
