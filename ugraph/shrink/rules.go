@@ -118,18 +118,43 @@ func (c *copier) along(n *ugraph.Node, args [][]Axis) ([][]Axis, ugraph.Attrs, e
 	case ugraph.OpScatterAdd:
 		return [][]Axis{x}, n.Attrs, nil
 	}
-	for _, y := range args {
-		if from, to := y[axis].extents(); from != to && !(n.Op == ugraph.OpSlice && within(n.Attrs, to)) {
-			return nil, nil, fmt.Errorf("axis %d of extent %s must keep it", axis, from)
+	out := append([]Axis{}, x...)
+	attrs := n.Attrs
+	from, to := x[axis].extents()
+	switch {
+	case n.Op == ugraph.OpConcat:
+		for _, y := range args[1:] {
+			f, t := y[axis].extents()
+			from, to = from.Add(f), to.Add(t)
 		}
+		out[axis] = single(from, to)
+	case n.Op == ugraph.OpSlice && from != to:
+		start, end, err := cutAt(n.Attrs, from, to)
+		if err != nil && within(n.Attrs, to) {
+			start, end, err = n.Attrs.Int("start", 0), n.Attrs.Int("end", -1), nil
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		attrs = attrs.With(ugraph.IntAttr("start", start)).With(ugraph.IntAttr("end", end))
+		out[axis] = single(c.g.Values[n.Results[0]].Shape[axis], ugraph.D(end-start))
+	case n.Op == ugraph.OpSplit && from != to:
+		part, ok := to.Div(n.Attrs.Int("parts", 1))
+		if !ok {
+			return nil, nil, fmt.Errorf("axis %d of extent %s becomes %s, which has no %d parts", axis, from, to, n.Attrs.Int("parts", 1))
+		}
+		out[axis] = single(c.g.Values[n.Results[0]].Shape[axis], part)
+	case n.Op == ugraph.OpTopK && from != to:
+		return nil, nil, fmt.Errorf("axis %d of extent %s, of which some are chosen, must keep it", axis, from)
+	default:
+		d := c.g.Values[n.Results[0]].Shape[axis]
+		out[axis] = single(d, d)
 	}
-	out := make([][]Axis, len(n.Results))
-	for i, r := range n.Results {
-		d := c.g.Values[r].Shape[axis]
-		out[i] = append([]Axis{}, x...)
-		out[i][axis] = single(d, d)
+	results := make([][]Axis, len(n.Results))
+	for i := range results {
+		results[i] = out
 	}
-	return out, n.Attrs, nil
+	return results, attrs, nil
 }
 
 // within tells whether a slice counts from the front and ends inside an axis of that extent.
@@ -137,6 +162,22 @@ func within(attrs ugraph.Attrs, extent ugraph.Dim) bool {
 	n, ok := extent.Const()
 	start, end := attrs.Int("start", 0), attrs.Int("end", -1)
 	return ok && 0 <= start && start < end && end <= n
+}
+
+// cutAt are the borders of a slice of an axis that shrinks, in proportion: slices that lie side by side stay so.
+func cutAt(attrs ugraph.Attrs, from, to ugraph.Dim) (start, end int64, err error) {
+	first, last, err := ugraph.SliceBounds(attrs, from)
+	if err != nil {
+		return 0, 0, err
+	}
+	n, okN := from.Const()
+	m, okM := to.Const()
+	a, okA := first.Const()
+	b, okB := last.Const()
+	if !okN || !okM || !okA || !okB || a*m%n != 0 || b*m%n != 0 {
+		return 0, 0, fmt.Errorf("a slice from %s to %s of extent %s has no counterpart in extent %s", first, last, from, to)
+	}
+	return a * m / n, b * m / n, nil
 }
 
 // align takes each axis of a result from the operand that has it, as broadcasting does. A tile of extent 1

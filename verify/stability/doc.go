@@ -21,7 +21,11 @@
 // ρ_p is raised to the sensitivity of R (its largest change under two random relative perturbations
 // of the inputs by 2^-24) where the candidate does not pass without it, and to what gradual underflow of
 // the output makes. Two distributions are added where an integer input is no index: it is drawn up to 2^20,
-// and up to its type's bounds; elsewhere from 0 … 15. An integer output's row is right or wrong, and its maximum is not looked at.
+// and up to its type's bounds; elsewhere from 0 … 15. An integer output's row, or element where it has one axis, is
+// right or wrong, and its 99 % quantile takes the place of the maximum: a near tie may fall either way in a row or two.
+// Where a candidate does not pass with the sensitivity either, rows near a discontinuity are dropped: those in
+// which R itself changes by more than 1/8 under one of six perturbations by 2^-22, and integers of a draw in
+// which an argmax or topk meets NaN or +∞.
 // A program that is not finite on N(0,1) is judged on smaller inputs, and the reason says so.
 //
 // # Why it is so
@@ -31,13 +35,15 @@
 // median alone misses an outlier in one row. Why the sensitivity? It forgives an error of κ·u, which
 // the inputs' own rounding makes, but not κ²·u: the difference between Chan's variance and E[x²]−E[x]².
 //
-// Why a small instance? Judging takes fourteen runs of each candidate in the interpreter: 15-110 ms for
-// most programs at a few hundred terms a sum, minutes at full size. Axes that are summed by themselves
+// Why a small instance? Judging takes fourteen runs of each candidate in the interpreter: 10-60 ms for
+// most programs at a few hundred terms a sum, minutes at full size. The program's side, as much again and half as much, is
+// done once for all candidates, and a search has it done while it still seeks them (Judge.Prepare). Axes that are summed by themselves
 // keep 512 elements (256 where that is too much work), those of matmuls 256 down to 16, a loop at least 3 trips where
 // it has them, one-row programs get more rows. A literal n, 1/n, n−1 or 1/(n−1) of an axis that is
 // summed follows the axis. Condition 3 tells whether the small candidate is still the same program;
-// where it is not, or cannot be rebuilt, the program's own sizes are used, and beyond a limit of work
-// the answer is "not judged", which rejects.
+// where it is not, or cannot be rebuilt, other ways are tried in turn: blocks of one element stay such, all tiles
+// stay, axes of one extent keep one extent, and at last the program's own sizes. Beyond a limit of work the answer is
+// "not judged", which rejects.
 //
 // Why does the range's distribution go to 2^56 in f32 (the published rule: 2^60), and have rows of ±its
 // bound? At 2^60 a sum of 512 squares ends within a factor of 2 of overflow. The rows at the bound

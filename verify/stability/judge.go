@@ -75,14 +75,19 @@ func New(program *ugraph.Graph, opt Options) (*Judge, error) {
 }
 
 // Prepare does what the candidates share and the first would otherwise wait for: the program's own results on every
-// distribution. It may run beside Check, which gives the same answer with it and without.
+// distribution. It may run beside Check, which gives the same answer with it and without; the two meet, since it
+// begins with the last one.
 func (j *Judge) Prepare(ctx context.Context) {
 	xs := j.small[:min(1, len(j.small))]
 	if j.long != nil {
 		xs = append(xs[:len(xs):len(xs)], j.long)
 	}
 	for _, x := range xs {
-		for d := range x.dists {
+		for d := len(x.dists) - 1; d >= 0; d-- {
+			if !x.sample[d].mu.TryLock() {
+				continue // Check is at it
+			}
+			x.sample[d].mu.Unlock()
 			if _, err := x.at(ctx, d); err != nil {
 				return // Check finds it again
 			}
@@ -351,6 +356,7 @@ type draw struct {
 	r, p   tensors     // in float64; rounded
 	rows   [][]float64 // the program's error by output and row
 	sens   [][]float64 // the sensitivity, where it was needed
+	steep  [][]bool    // rows near a discontinuity, where they were needed
 	usable bool
 }
 
@@ -370,6 +376,9 @@ func newInstance(g *ugraph.Graph, l layout, seed uint64, dists []distribution, w
 	for _, o := range g.Outputs {
 		shape, _ := ugraph.EvalShape(g.Values[o.Value].Shape, nil)
 		rows := int64(1)
+		if len(shape) == 1 && !g.Values[o.Value].DType.IsFloat() {
+			rows = shape[0]
+		}
 		for _, n := range shape[:max(0, len(shape)-1)] {
 			rows *= n
 		}
@@ -488,36 +497,103 @@ func (x *instance) sensitivities(s *sample, d int) error {
 		for i, r := range dr.rows {
 			sens[i] = make([]float64, len(r))
 		}
-		rng := x.stream(d, k, 1)
-		for range 2 {
-			in := make(tensors, len(dr.inputs))
-			for i, t := range dr.inputs {
-				in[i] = t
-				if t.Data == nil {
-					continue
-				}
-				eps := ugraph.F32.Unit()
-				if t.DType == ugraph.F64 {
-					eps = ugraph.F64.Unit()
-				}
-				c := *t
-				c.Data = make([]float64, len(t.Data))
-				for j, v := range t.Data {
-					c.Data[j] = v * (1 + math.Copysign(eps, rng.Float64()-0.5))
-				}
-				in[i] = &c
-			}
-			r, err := interp.Run(interp.Float64{}, x.graph, in, nil)
-			if err != nil {
-				return &errRun{"program", err}
-			}
-			for i := range r {
-				for n, e := range rowErrors(r[i], dr.r[i]) {
-					sens[i][n] = max(sens[i][n], e)
-				}
-			}
+		err := x.perturbed(dr, x.stream(d, k, 1), 2, 1, func(i, n int, e float64) { sens[i][n] = max(sens[i][n], e) })
+		if err != nil {
+			return err
 		}
 		dr.sens = sens
+	}
+	return nil
+}
+
+// discontinuities marks the rows of a sample that say nothing because the program nearly jumps there: R changes by
+// more than unusable when the inputs change by a few units of rounding, as a softmax of huge numbers of which two
+// nearly tie does; or a choice is made between numbers of which one is no number, or infinite.
+func (x *instance) discontinuities(s *sample, d int) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for k := range s.draws {
+		dr := &s.draws[k]
+		if dr.steep != nil {
+			continue
+		}
+		undecided, err := x.undecided(dr)
+		if err != nil {
+			return err
+		}
+		steep := make([][]bool, len(dr.r))
+		for i, r := range dr.rows {
+			steep[i] = make([]bool, len(r))
+			for n := range steep[i] {
+				steep[i][n] = undecided && dr.r[i].Data == nil
+			}
+		}
+		err = x.perturbed(dr, x.stream(d, k, 2), 6, 4, func(i, n int, e float64) { steep[i][n] = steep[i][n] || !(e <= unusable) })
+		if err != nil {
+			return err
+		}
+		dr.steep = steep
+	}
+	return nil
+}
+
+// undecided tells whether the program takes an argmax, or the first few, of numbers among which are NaN or +∞.
+func (x *instance) undecided(dr *draw) (bool, error) {
+	g := x.graph.Clone()
+	g.Outputs = nil
+	for k := range g.Nodes {
+		n := &g.Nodes[k]
+		if (n.Op == ugraph.OpArgmax || n.Op == ugraph.OpTopK) && g.Values[n.Args[0]].DType.IsFloat() {
+			g.Outputs = append(g.Outputs, ugraph.Output{Name: fmt.Sprintf("operand%d", k), Value: n.Args[0]})
+		}
+	}
+	if g.Outputs == nil {
+		return false, nil
+	}
+	res, err := interp.Run(interp.Float64{}, g, dr.inputs, nil)
+	if err != nil {
+		return false, &errRun{"program", err}
+	}
+	for _, t := range res {
+		for _, v := range t.Data {
+			if math.IsNaN(v) || math.IsInf(v, 1) {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}
+
+// perturbed runs the program a few times in float64 on inputs that are changed by so many units of rounding, up or
+// down, and calls f with each row's relative difference from R.
+func (x *instance) perturbed(dr *draw, rng *rand.Rand, times int, units float64, f func(output, row int, e float64)) error {
+	for range times {
+		in := make(tensors, len(dr.inputs))
+		for i, t := range dr.inputs {
+			in[i] = t
+			if t.Data == nil {
+				continue
+			}
+			eps := units * ugraph.F32.Unit()
+			if t.DType == ugraph.F64 {
+				eps = units * ugraph.F64.Unit()
+			}
+			c := *t
+			c.Data = make([]float64, len(t.Data))
+			for j, v := range t.Data {
+				c.Data[j] = v * (1 + math.Copysign(eps, rng.Float64()-0.5))
+			}
+			in[i] = &c
+		}
+		r, err := interp.Run(interp.Float64{}, x.graph, in, nil)
+		if err != nil {
+			return &errRun{"program", err}
+		}
+		for i := range r {
+			for n, e := range rowErrors(r[i], dr.r[i]) {
+				f(i, n, e)
+			}
+		}
 	}
 	return nil
 }

@@ -30,9 +30,9 @@ var limits = []struct {
 	{"maximum", 1, 6, 4, 8},
 }
 
-// rowLength is the length of a row: the last axis.
+// rowLength is the length of a row: the last axis. Each of a list of integers is a row.
 func rowLength(t *interp.Tensor[float64]) int {
-	if len(t.Shape) == 0 {
+	if len(t.Shape) == 0 || t.Data == nil && len(t.Shape) == 1 {
 		return 1
 	}
 	return int(t.Shape[len(t.Shape)-1])
@@ -170,7 +170,7 @@ func judge(c, p, sens []float64, dt ugraph.DType, chain int64) verdict {
 	}
 	for _, l := range limits {
 		if u == 0 && l.at == 1 {
-			continue // integers: a near tie may fall either way in a row or two
+			l.at, l.name = 0.99, "99 % quantile" // integers: a near tie may fall either way in a row or two
 		}
 		k := min(int(l.at*float64(len(ck))), len(ck)-1)
 		limit := l.times*pk[k] + l.units*u + l.chain*math.Sqrt(float64(max(chain, 64)))*ua

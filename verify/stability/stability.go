@@ -3,6 +3,7 @@ package stability
 import (
 	"context"
 	"fmt"
+	"math"
 
 	"github.com/morgana-ml/morgana/ugraph"
 	"github.com/morgana-ml/morgana/ugraph/interp"
@@ -84,8 +85,8 @@ func (x *instance) check(ctx context.Context, c *ugraph.Graph, m matching) (*ver
 	return out, nil
 }
 
-// judged applies the limits to one output: with the program's error alone, which is the stricter, and
-// with the sensitivity only where that does not pass.
+// judged applies the limits to one output: with the program's error alone, which is the stricter, with the
+// sensitivity only where that does not pass, and without the rows near a discontinuity only where that does not.
 func (x *instance) judged(s *sample, d, output int, errs [][]float64) (verdict, error) {
 	gather := func(pick func(*draw) [][]float64) (all []float64) {
 		for k := range s.draws {
@@ -103,6 +104,21 @@ func (x *instance) judged(s *sample, d, output int, errs [][]float64) (verdict, 
 	if v.ratio > 1 {
 		if err := x.sensitivities(s, d); err != nil {
 			return v, err
+		}
+		v = judge(c, p, gather(func(d *draw) [][]float64 { return d.sens }), dt, x.chain)
+	}
+	if v.ratio > 1 {
+		if err := x.discontinuities(s, d); err != nil {
+			return v, err
+		}
+		at := 0
+		for k := range s.draws {
+			for _, steep := range s.draws[k].steep[output] {
+				if steep {
+					c[at] = math.NaN()
+				}
+				at++
+			}
 		}
 		v = judge(c, p, gather(func(d *draw) [][]float64 { return d.sens }), dt, x.chain)
 	}
