@@ -322,7 +322,7 @@ func (r *blockReader) node(n *ugraph.Node) error {
 				w.Apart = float64(apart)
 			}
 		}
-		w.DType = r.operandType(n)
+		w.Rate = r.productRate(n)
 		w.Accumulates = r.accumulated(out)
 	}
 	if n.Op == ugraph.OpAccum {

@@ -39,29 +39,19 @@ func Chains(op ugraph.Op) bool {
 	return op.Info().Class == ugraph.Elementwise && op != ugraph.OpCast && op != ugraph.OpWhere && op != ugraph.OpUniform
 }
 
-// ProductType is the element type by whose rate a product runs, given those in which its operands are stored: a narrow
-// one where both were only widened, since a product of narrow numbers with sums in f32 has the same value; else the
-// type that they are computed in.
-func ProductType(a, b, computed ugraph.DType) ugraph.DType {
-	if a == b {
-		return a
-	}
-	return computed
-}
-
 func (r *blockReader) rounds(n *ugraph.Node) bool {
 	return n.Op == ugraph.OpCast && Rounds(r.g.Values[n.Args[0]].DType, r.g.Values[n.Results[0]].DType)
 }
 
-// operandType is the type by whose rate a product runs.
-func (r *blockReader) operandType(n *ugraph.Node) ugraph.DType {
+// productRate is the peak rate of a product.
+func (r *blockReader) productRate(n *ugraph.Node) float64 {
 	stored := func(v ugraph.ValueID) ugraph.DType {
 		if s := r.source(v); s >= 0 {
 			return r.g.Values[r.g.Nodes[s].Args[0]].DType
 		}
 		return r.g.Values[v].DType
 	}
-	return ProductType(stored(n.Args[0]), stored(n.Args[1]), r.g.Values[n.Args[0]].DType)
+	return r.c.row.ProductRate(stored(n.Args[0]), stored(n.Args[1]), r.g.Values[n.Args[0]].DType)
 }
 
 // reader is the only node that reads a value, nil for others.

@@ -68,7 +68,7 @@ type Work struct {
 	Flops    float64 // for one element
 	Bytes    float64 // of tiles read and written
 	Rows     float64 // contiguous runs that it is called for; 1 where its tiles have no gaps
-	Rate     float64 // of Move: elements a second, 10⁹; 0: the target's
+	Rate     float64 // of Move: elements a second, 10⁹, of MatMul the peak; 0: the target's
 
 	// Of products: Batch times M×K by K×N.
 	Batch, M, N, K float64
@@ -196,9 +196,13 @@ func productUS(w *Work, row *target.Row) float64 {
 	if g := float64(row.ColumnGroup); !w.OpenColumns {
 		cols = math.Ceil(w.N/g) * g
 	}
-	rate := row.MatMulRate(w.DType) * eff
+	peak := w.Rate
+	if peak == 0 {
+		peak = row.MatMulRate(w.DType)
+	}
+	rate := peak * eff
 	if w.Packed {
-		rate = min(rate*row.PackedGain, row.MatMulRate(w.DType))
+		rate = min(rate*row.PackedGain, peak)
 	}
 	return 2 * w.Batch * w.M * cols * (w.K + row.DepthOverhead) / rate * 1e-3
 }

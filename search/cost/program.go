@@ -6,6 +6,7 @@ import (
 
 	"github.com/morgana-ml/morgana/search/target"
 	"github.com/morgana-ml/morgana/ugraph"
+	"github.com/morgana-ml/morgana/ugraph/library"
 )
 
 // KernelCost is the cost of one kernel of a graph.
@@ -61,6 +62,10 @@ func Graph(g *ugraph.Graph, env ugraph.Env, row *target.Row) (*Report, error) {
 	least, err := MinBytes(g, env)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", g.Name, err)
+	}
+	// Composite operators on tiles are run as the operators of their definitions.
+	if g, err = library.ExpandWhere(g, func(in *ugraph.Graph, _ *ugraph.Node) bool { return in.Level != ugraph.KernelLevel }); err != nil {
+		return nil, err
 	}
 	r := &Report{Estimate: Estimate{LevelBytes: make([]float64, len(row.Levels))}}
 	outside := make([]bool, len(g.Values)) // an input, or an output

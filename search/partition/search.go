@@ -290,7 +290,7 @@ func (s *search) leastUS(n int) float64 {
 			a, b = s.d.Nodes[a].Args[0], s.d.Nodes[a].Args[1]
 		}
 		x, y := s.d.Nodes[a], s.d.Nodes[b]
-		rate := s.row.MatMulRate(cost.ProductType(s.stored(a), s.stored(b), x.DType))
+		rate := s.row.ProductRate(s.stored(a), s.stored(b), ugraph.F32)
 		weights := s.isWeight(a) || s.isWeight(b)
 		if !weights {
 			rate *= slices.Max(s.row.RowEfficiency)

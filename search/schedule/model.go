@@ -25,7 +25,7 @@ type part struct {
 	row   int     // the axis along which elements are contiguous, -1: none
 	byRow bool    // each row is a run of its own
 	gaps  []int   // axes along which a cut leaves gaps between the rows of an operand
-	rate  float64 // of a cast
+	rate  float64 // of a cast, or a product
 	after bool    // not run by a kernel that stores partial accumulators
 
 	batch, m, n, k []int // of products
@@ -252,7 +252,7 @@ func (m *model) product(p *part, s loop.Step, rank []int, dims [][]int, weight, 
 	if d := dims[b]; len(d) > 0 {
 		p.apart = d[len(d)-1:]
 	}
-	p.dtype = cost.ProductType(stored(f, a), stored(f, b), p.dtype)
+	p.rate = m.row.ProductRate(stored(f, a), stored(f, b), p.dtype)
 	if l := f.Steps[src]; l.Op == ugraph.OpLoad && l.Input >= 0 {
 		p.far = true
 		p.packed = f.DAG.Inputs[l.Input].Const && weight[src]

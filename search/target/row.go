@@ -41,6 +41,8 @@ type Row struct {
 	// MatMul is the peak rate of multiply-add operations (2 a term) by element type of the operands;
 	// types that are not listed run at F32's.
 	MatMul map[ugraph.DType]float64
+	// Mixed is the rate of products of an f32 operand and one that was only widened from f16 or bf16; 0: F32's.
+	Mixed float64
 	// RowEfficiency[i] is the share of the peak that a product with i+1 rows of A reaches with operands
 	// in cache; more rows are cut into groups of len(RowEfficiency).
 	RowEfficiency []float64
@@ -103,6 +105,19 @@ func (r *Row) Efficiency(m int64) float64 {
 		time += float64(more*(few+1)) / r.RowEfficiency[few]
 	}
 	return float64(m) / time
+}
+
+// ProductRate is the peak rate of products of operands that are stored in those types and computed with in a third: a
+// product of narrow numbers with sums in f32 has the same value as that of the widened ones.
+func (r *Row) ProductRate(a, b, computed ugraph.DType) float64 {
+	narrow := func(t ugraph.DType) bool { return t == ugraph.F16 || t == ugraph.BF16 }
+	switch {
+	case a == b:
+		return r.MatMulRate(a)
+	case r.Mixed > 0 && (narrow(a) && b == ugraph.F32 || narrow(b) && a == ugraph.F32):
+		return r.Mixed
+	}
+	return r.MatMulRate(computed)
 }
 
 // CastRate is how many elements of a storage type are widened and rounded a second.

@@ -17,7 +17,9 @@ const cudaLater = "CUDA kernels come in a later version; this target is known to
 // 1.5 (times 12), max 25 elements/ns; reads of 200, 103, 81 and 17 GB/s;
 // Pack from attention through the executor. L3 is half of the chip's 32 MiB,
 // which other tenants use too. CUDA rows are
-// NVIDIA's data sheets (A100 SXM 40 GB, H100 SXM) at dense rates, divided by the number of SMs.
+// NVIDIA's data sheets (A100 SXM 40 GB, H100 SXM) at dense rates, divided by the number of SMs. Products in f32 are
+// three products in TF32 of numbers split in two (CUTLASS's 3xTF32), those of an f32 and a narrow operand, which
+// TF32 holds exactly, two.
 var rows = []Row{
 	{
 		Name: "cpu:generic", Kind: CPU, Available: true, Doc: "any processor, kernels in plain Go",
@@ -56,9 +58,9 @@ var rows = []Row{
 		Name: "cuda:sm_80", Kind: CUDA, Message: cudaLater, Doc: "NVIDIA A100",
 		Units: 108,
 		MatMul: map[ugraph.DType]float64{
-			ugraph.F64: 180, ugraph.F32: 180, ugraph.F16: 2890, ugraph.BF16: 2890, ugraph.I8: 5780, ugraph.U8: 5780},
-		RowEfficiency: tensorRows(), ColumnGroup: 8, DepthOverhead: 16, PackedGain: 1,
-		Simple: 90, Transcend: 180, Reduce: 60, Move: 60,
+			ugraph.F64: 180, ugraph.F32: 481, ugraph.F16: 2890, ugraph.BF16: 2890, ugraph.I8: 5780, ugraph.U8: 5780},
+		Mixed: 722, RowEfficiency: tensorRows(), ColumnGroup: 8, DepthOverhead: 16, PackedGain: 1,
+		Simple: 90, Transcend: 180, Reduce: 60, Move: 60, Casts: castsCUDA,
 		Levels: []Level{{"registers", 256 << 10, false, 6000}, {"shared", 163 << 10, false, 180}, {"L2", 40 << 20, true, 45}},
 		DRAM:   1400, DRAMUnit: 40,
 		LaunchUS: 4, BlockUS: 0.5, OpUS: 0.1, TileBudget: 163 << 10,
@@ -67,9 +69,9 @@ var rows = []Row{
 		Name: "cuda:sm_90a", Kind: CUDA, Message: cudaLater, Doc: "NVIDIA H100",
 		Units: 132,
 		MatMul: map[ugraph.DType]float64{
-			ugraph.F64: 500, ugraph.F32: 500, ugraph.F16: 7490, ugraph.BF16: 7490, ugraph.F8E4M3: 14900, ugraph.I8: 14900, ugraph.U8: 14900},
-		RowEfficiency: tensorRows(), ColumnGroup: 8, DepthOverhead: 16, PackedGain: 1,
-		Simple: 150, Transcend: 300, Reduce: 100, Move: 100,
+			ugraph.F64: 500, ugraph.F32: 1250, ugraph.F16: 7490, ugraph.BF16: 7490, ugraph.F8E4M3: 14900, ugraph.I8: 14900, ugraph.U8: 14900},
+		Mixed: 1875, RowEfficiency: tensorRows(), ColumnGroup: 8, DepthOverhead: 16, PackedGain: 1,
+		Simple: 150, Transcend: 300, Reduce: 100, Move: 100, Casts: castsCUDA,
 		Levels: []Level{{"registers", 256 << 10, false, 8000}, {"shared", 227 << 10, false, 220}, {"L2", 50 << 20, true, 55}},
 		DRAM:   3000, DRAMUnit: 60,
 		LaunchUS: 3.5, BlockUS: 0.4, OpUS: 0.08, TileBudget: 227 << 10,
@@ -87,6 +89,9 @@ func tensorRows() []float64 {
 
 // castsAVX2 are conversions of a tile, measured through the executor: f8e4m3 is rounded element by element.
 var castsAVX2 = map[ugraph.DType]Cast{ugraph.F16: {10, 4}, ugraph.BF16: {10, 4}, ugraph.F8E4M3: {2.8, 0.12}}
+
+// castsCUDA are conversions in registers, two numbers an instruction.
+var castsCUDA = map[ugraph.DType]Cast{ugraph.F16: {240, 240}, ugraph.BF16: {240, 240}, ugraph.F8E4M3: {240, 240}}
 
 // Names lists the named rows.
 func Names() []string {
