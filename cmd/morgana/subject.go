@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/morgana-ml/morgana/codegen/bundle"
 	"github.com/morgana-ml/morgana/models/programs"
@@ -44,7 +45,7 @@ func resolve(ctx context.Context, x string) ([]subject, error) {
 			return nil, err
 		}
 		return subjects(gs, file), nil
-	case !errors.Is(err, fs.ErrNotExist):
+	case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR): // morgana/adam beside a file morgana
 		return nil, err
 	case strings.HasSuffix(file, ".ug"):
 		return nil, fmt.Errorf("%s: no such file", file)
