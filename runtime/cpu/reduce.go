@@ -118,7 +118,7 @@ func reduceRows[T number](w *worker, dst, x *tile, over *[maxRank]bool, init T, 
 	}
 }
 
-// reduceColumns reduces an f32 tile over axes that lie outside of a contiguous innermost kept axis, a
+// reduceColumns reduces an f32 tile over axes that lie outside of contiguous innermost kept axes, a
 // row at a time. It reports whether the tile has that form.
 func reduceColumns(dst, x *tile, over *[maxRank]bool, add func(acc, row []float32)) bool {
 	last := x.rank - 1
@@ -137,8 +137,22 @@ func reduceColumns(dst, x *tile, over *[maxRank]bool, add func(acc, row []float3
 	}
 	rows := 1
 	for a := 0; a < keptFrom; a++ {
-		if !over[a] && x.dims[a] != 1 {
+		if x.dims[a] == 0 {
 			return false
+		}
+		if !over[a] && x.dims[a] != 1 { // the outermost kept axis: each of its entries by itself
+			part, of := *dst, *x
+			of.dims[a] = 1
+			size := dst.elements() / x.dims[a]
+			for i := range x.dims[a] {
+				part.f, of.f = dst.f[i*size:(i+1)*size], x.f[i*x.str[a]:]
+				part.dims = [maxRank]int{size}
+				part.rank = 1
+				if !reduceColumns(&part, &of, over, add) {
+					return false
+				}
+			}
+			return true
 		}
 		rows *= x.dims[a]
 	}

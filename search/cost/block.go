@@ -376,8 +376,11 @@ func (r *blockReader) load(n *ugraph.Node) {
 	}
 	outer := r.n.Args[whole.Index]
 	l := Load{Bytes: elements * float64(whole.DType.Size()), DType: whole.DType}
-	if r.weight(r.g.Values[v].Node) {
+	switch whole, err := ugraph.EvalShape(whole.Shape, r.c.env); {
+	case r.weight(r.g.Values[v].Node):
 		l.Bytes *= r.padding(v)
+	case err == nil && len(whole) == len(r.sizes[v]):
+		l.Run = Run(r.sizes[v], whole) * float64(l.DType.Size())
 	}
 	if grid, ok := n.Attrs.Get("grid"); ok {
 		for g, axis := range grid.Ints {

@@ -87,6 +87,7 @@ type Load struct {
 	Cached  bool    // the tensor is in the last cache when the kernel starts
 	Convert float64 // elements of one block that are converted from their storage type
 	DType   ugraph.DType
+	Run     float64 // bytes that follow each other; 0: all
 }
 
 // Store is what the kernel writes of one tensor.
@@ -140,6 +141,13 @@ type Estimate struct {
 
 // overlap is the part of the lesser of arithmetic's and loads' time that is not hidden.
 const overlap = 0.1
+
+// Reading begins anew after each run of bytes that follow each other: as if gap more bytes were read. The rest of a
+// line is there for who reads it next.
+const (
+	gap       = 128
+	lineBytes = 64
+)
 
 // allocate is how many bytes are moved to write one: a cache reads the line that it is to change.
 const allocate = 2
@@ -379,9 +387,12 @@ func (k *Kernel) traffic(row *target.Row, used, whole, share float64, levels []f
 	cold = coldAgain
 	for i := range k.Loads {
 		dram += touched[i]
-		if k.Loads[i].Cached {
+		switch l := &k.Loads[i]; {
+		case l.Cached:
 			warm += touched[i]
-		} else {
+		case l.Run > 0:
+			cold += touched[i] * (1 + gap/max(l.Run, lineBytes))
+		default:
 			cold += touched[i]
 		}
 	}

@@ -44,6 +44,7 @@ type tensor struct {
 	inner   bool    // an intermediate tensor of the program, not an input or output of it
 	dtype   ugraph.DType
 	convert bool
+	packed  bool
 	columns int  // the axis of its packed columns; -1
 	after   bool // an output that only the merge kernel writes
 }
@@ -130,7 +131,7 @@ func newModel(f *loop.Form, row *target.Row, innerIn, innerOut []bool) *model {
 			t := tensor{axes: in.Axes, size: float64(in.DType.Size()), dtype: in.DType, inner: innerIn != nil && innerIn[s.Input],
 				convert: cost.Widens(in.DType) && !packed, columns: -1}
 			if packed {
-				t.columns = c.columns(i, rank)
+				t.packed, t.columns = true, c.columns(i, rank)
 			}
 			m.loads = append(m.loads, t)
 			if packed && streams[i] {

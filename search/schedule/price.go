@@ -171,6 +171,9 @@ func (r *pricer) kernel(p *point) *cost.Kernel {
 			x := r.tile[t.columns]
 			l.Bytes *= float64((x+g-1)/g*g) / float64(x)
 		}
+		if !t.packed {
+			l.Run = r.run(t.axes) * t.size
+		}
 		if t.convert {
 			l.Convert = n
 		}
