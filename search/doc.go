@@ -53,7 +53,7 @@
 // Why is the predicted winner verified before the others are? An interrupted search then has the best
 // answer that it could have had.
 //
-// EXAMPLE.md follows one program through all of these stages.
+// EXAMPLE.md follows one program through all of these stages; BOUNDS.md says what is exact, bounded and heuristic.
 //
 // # Ablation
 //

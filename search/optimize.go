@@ -42,6 +42,18 @@ type Options struct {
 	Dims      map[string][]int64 // sizes of symbols to tune at; absent: 1/64, 1/8 and all of the bound
 	Measure   bool               // time the candidates
 	Progress  func(Event)        // called from the searching goroutine; may be nil
+
+	limits limits // zero: the usual ones
+}
+
+// fill gives what is not set its default.
+func (o *Options) fill() {
+	if o.Top < 1 {
+		o.Top = 6
+	}
+	if o.limits == (limits{}) {
+		o.limits = usual
+	}
 }
 
 // Event tells how far a search is.
@@ -152,9 +164,7 @@ func Optimize(ctx context.Context, program *ugraph.Graph, row target.Row, m Meas
 	if !row.Available {
 		return nil, fmt.Errorf("target %s: %s", row.Name, row.Message)
 	}
-	if opt.Top < 1 {
-		opt.Top = 6
-	}
+	opt.fill()
 	work := ctx
 	if opt.Budget > 0 {
 		var cancel context.CancelFunc

@@ -57,11 +57,11 @@ func (s *state) plans(ctx context.Context, x explored, sum *partition.Stats) ([]
 	var one, many int
 	for _, p := range ps {
 		switch {
-		case best > 0 && p.bound > best*slack:
+		case best > 0 && p.bound > best*s.opt.limits.slack:
 			continue
-		case p.whole != nil && one < finalists:
+		case p.whole != nil && one < s.opt.limits.finalists:
 			one++
-		case p.whole == nil && many < finalists:
+		case p.whole == nil && many < s.opt.limits.finalists:
 			many++
 		default:
 			continue
@@ -82,7 +82,7 @@ func (s *state) plans(ctx context.Context, x explored, sum *partition.Stats) ([]
 		}
 	}
 	n := 0
-	for n < min(finalists, len(out)) && out[n].plan.US <= slack*out[0].plan.US {
+	for n < min(s.opt.limits.finalists, len(out)) && out[n].plan.US <= s.opt.limits.slack*out[0].plan.US {
 		n++
 	}
 	return out[:n], nil
@@ -97,7 +97,7 @@ func (s *state) wholes(ctx context.Context, ps []priced, sum *partition.Stats) (
 		s.report("schedule", at, len(ps))
 		batch := ps[at:min(at+round, len(ps))]
 		stats := make([]partition.Stats, len(batch))
-		below := best * slack
+		below := best * s.opt.limits.slack
 		err := s.each(len(batch), func(i int) error {
 			if below > 0 && batch[i].bound > below {
 				return nil
@@ -144,7 +144,7 @@ func (s *state) partition(ctx context.Context, variants []variant, best float64,
 		found := make([]*partition.Plan, len(batch))
 		err := s.each(len(batch), func(i int) error {
 			var err error
-			found[i], err = orNone(partition.Best(ctx, batch[i].dag, &s.row, partition.Options{Sizes: s.envs, Top: perVariant, Below: best * slack}))
+			found[i], err = orNone(partition.Best(ctx, batch[i].dag, &s.row, partition.Options{Sizes: s.envs, Top: s.opt.limits.tilings, Below: best * s.opt.limits.slack}))
 			return err
 		})
 		if err != nil {

@@ -35,7 +35,7 @@ func TestFinalistsLoseNothing(t *testing.T) {
 		if err != nil {
 			continue // cut into segments, each of which is such a program
 		}
-		s := &state{r: &Result{Program: p, Best: &Choice{}, Baseline: &Choice{}}, row: row, envs: Sizes(p, nil)}
+		s := &state{r: &Result{Program: p, Best: &Choice{}, Baseline: &Choice{}}, row: row, envs: Sizes(p, nil), opt: Options{limits: usual}}
 		x, err := s.explore(t.Context(), dag, 0)
 		if err != nil {
 			t.Fatal(err)

@@ -40,6 +40,7 @@ func Sample(ctx context.Context, program *ugraph.Graph, row target.Row, m Measur
 		return nil, fmt.Errorf("%d schedules up to %g times the best are none", d.Count, d.Spread)
 	}
 	opt.Progress, opt.Measure = nil, true
+	opt.fill()
 	opt.Top = max(opt.Top, d.Count)
 	all := Sizes(program, opt.Dims)[:1]
 	s := &state{r: &Result{Program: program, Row: row, Env: all[0]}, opt: opt, m: m, lower: lower, row: row, envs: all}

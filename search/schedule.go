@@ -15,20 +15,6 @@ import (
 	"github.com/morgana-ml/morgana/ugraph"
 )
 
-// Limits of the stage.
-const (
-	maxOperators = 20 // of a program that is explored as a whole
-	maxVariants  = 24 // algebraic forms that are scheduled
-	round        = 4  // variants scheduled at a time, whatever the number of cores
-	finalists    = 3  // variants that are partitioned, and of which several tilings are taken on
-	perVariant   = 4  // tilings of each
-	// slack is how far above the best plan a variant's plan may lie to be taken on: within it the model
-	// cannot be trusted to choose.
-	slack = 1.05
-	// tieRatio is within which predicted times are equal, and fewer kernels the better bet.
-	tieRatio = 1.01
-)
-
 // explored is what the algebra says of a program or a window.
 type explored struct {
 	variants []variant // as written first, then by number of operators
@@ -41,11 +27,11 @@ type explored struct {
 // algebra makes up to so many products of monomials; 0: its own limit.
 func (s *state) explore(ctx context.Context, dag *expr.DAG, terms int) (explored, error) {
 	out := explored{variants: []variant{{dag: dag, derivation: asWritten}}}
-	if s.plain || dag.Operators() > maxOperators {
+	if s.plain || dag.Operators() > s.opt.limits.operators {
 		return out, nil
 	}
 	s.report("algebra", 0, 1)
-	res, err := algebra.Explore(ctx, dag, algebra.Options{Workers: s.jobs(), MaxTerms: terms})
+	res, err := algebra.Explore(ctx, dag, algebra.Options{Workers: s.jobs(), MaxTerms: terms, MaxValues: s.opt.limits.values, MaxTests: s.opt.limits.tests})
 	if err != nil {
 		return out, err
 	}
@@ -70,7 +56,7 @@ func (s *state) explore(ctx context.Context, dag *expr.DAG, terms int) (explored
 		h := expr.Hash(c.DAG)
 		switch {
 		case seen[h]:
-		case len(out.variants) == maxVariants:
+		case len(out.variants) == s.opt.limits.variants:
 			over++
 		default:
 			seen[h] = true
@@ -118,7 +104,7 @@ func (s *state) schedule(ctx context.Context, x explored) ([]candidate, error) {
 	var out []candidate
 	unwritten := 0
 	for _, p := range plans {
-		for _, pick := range p.plan.Picks(perVariant) {
+		for _, pick := range p.plan.Picks(s.opt.limits.tilings) {
 			g, err := emit(p.plan, pick)
 			if err != nil {
 				unwritten++

@@ -372,7 +372,7 @@ func (s *state) searchSegments(ctx context.Context, sg *segmentation) ([]candida
 		return nil, err
 	}
 	for i := range found {
-		for k := 1; k < min(len(found[i]), perVariant); k++ {
+		for k := 1; k < min(len(found[i]), s.opt.limits.tilings); k++ {
 			pick[i] = k
 			if err := add(); err != nil {
 				return nil, err

@@ -17,13 +17,6 @@ type gain struct {
 	derivation string
 }
 
-// maxWindows is how many windows are looked at again, those that take most of the time: more are found in programs of
-// hundreds of operators alone.
-const maxWindows = 64
-
-// windowTerms is how many products of monomials the algebra makes in all windows together, some seconds' worth.
-const windowTerms = 4_000_000
-
 // leastGain is the part of its groups' time that a rewritten window has to save: less is noise of the model.
 const leastGain = 0.005
 
@@ -34,14 +27,14 @@ func (s *state) windows(ctx context.Context, p planned, sum *partition.Stats) (p
 	var gains []gain
 	ws := p.plan.Windows()
 	sort.SliceStable(ws, func(i, j int) bool { return p.plan.Time(ws[i]) > p.plan.Time(ws[j]) })
-	ws = ws[:min(len(ws), maxWindows)]
+	ws = ws[:min(len(ws), s.opt.limits.windows)]
 	looked := 0
 	for k, groups := range ws {
-		if len(groups) == len(p.plan.Groups) && p.dag.Operators() <= maxOperators {
+		if len(groups) == len(p.plan.Groups) && p.dag.Operators() <= s.opt.limits.operators {
 			continue // the whole has been explored
 		}
 		s.report("schedule", k, len(ws))
-		if s.windowTerms >= windowTerms {
+		if s.windowTerms >= s.opt.limits.windowTerms {
 			break
 		}
 		g, ok, err := s.window(ctx, p.plan, groups, fmt.Sprintf("w%d_", k), sum)
@@ -88,15 +81,15 @@ func (s *state) window(ctx context.Context, p *partition.Plan, groups []int, pre
 	for _, i := range groups {
 		g.nodes = append(g.nodes, p.Groups[i].Nodes[0])
 	}
-	if dag.Operators() > maxOperators {
+	if dag.Operators() > s.opt.limits.operators {
 		return g, false, nil
 	}
-	x, err := s.explore(ctx, dag, windowTerms-s.windowTerms)
+	x, err := s.explore(ctx, dag, s.opt.limits.windowTerms-s.windowTerms)
 	if err != nil {
 		return g, false, err
 	}
 	s.windowTerms += x.terms
-	opt.Prefix, opt.Top, opt.Below = prefix, perVariant, now*(1-leastGain)
+	opt.Prefix, opt.Top, opt.Below = prefix, s.opt.limits.tilings, now*(1-leastGain)
 	variants := x.variants[1:] // as written it is in the plan
 	for at := 0; at < len(variants); at += round {
 		batch := variants[at:min(at+round, len(variants))]

@@ -46,11 +46,11 @@ func planOf(t *testing.T, src string) (r *Result, with, without planned) {
 	}
 	g := programtest.Parse(t, src)
 	dag := exprtest.Lift(t, g)
-	if n := dag.Operators(); n <= maxOperators {
+	if n := dag.Operators(); n <= usual.operators {
 		t.Fatalf("%d operators are explored as a whole", n)
 	}
 	r = &Result{Program: g, Best: &Choice{}, Baseline: &Choice{}}
-	s := &state{r: r, row: testRow(t), envs: Sizes(g, nil)}
+	s := &state{r: r, row: testRow(t), envs: Sizes(g, nil), opt: Options{limits: usual}}
 	x, err := s.explore(t.Context(), dag, 0)
 	if err != nil {
 		t.Fatal(err)
