@@ -84,19 +84,25 @@ var headReferences = []reference{
 		return entropies(linear(in["X"], in["W"]), in["label"])
 	}},
 	// Words repeat among the neighbours, so that their shares must be added up.
-	{formula: "knn_lm", sizes: "B=3 N=5 K=11", prepare: codes(5, "word"), want: func(in named) named {
-		near := distribution(in["distance"], func(d float64) float64 { return -d })
-		model := distribution(in["X"], func(x float64) float64 { return x })
-		return named{"P": filled(func(i []int) float64 {
-			p := 0.75 * model.at(i...)
-			for k, word := range in["word"].row(i[0]) {
-				if int(word) == i[1] {
-					p += 0.25 * near.at(i[0], k)
-				}
+	{formula: "knn_lm", sizes: "B=3 N=5 K=11",
+		prepare: func(r *rand.Rand, in named) {
+			for i := range in["place"].v {
+				in["place"].v[i] = float64(i/11*5 + r.IntN(5))
 			}
-			return p
-		}, 3, 5)}
-	}},
+		},
+		want: func(in named) named {
+			near := distribution(in["distance"], func(d float64) float64 { return -d })
+			model := distribution(in["X"], func(x float64) float64 { return x })
+			return named{"P": filled(func(i []int) float64 {
+				p := 0.75 * model.at(i...)
+				for k, place := range in["place"].row(i[0]) {
+					if int(place) == i[0]*5+i[1] {
+						p += 0.25 * near.at(i[0], k)
+					}
+				}
+				return p
+			}, 3, 5)}
+		}},
 	{formula: "cosine_top1", sizes: "M=3 N=13 D=5", want: func(in named) named {
 		c := filled(func(i []int) float64 {
 			x, y := in["X"].row(i[0]), in["Y"].row(i[1])
