@@ -102,6 +102,8 @@ type Choice struct {
 	Derivation  string  // which laws lead from the program to it
 	Equal       *verify.Result
 	Stable      *verify.Stability
+
+	origin // of a graph that was searched, not recalled
 }
 
 // Result is what Optimize found. Best is never nil: at worst it is the input program, with the reason.

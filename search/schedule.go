@@ -84,6 +84,18 @@ type candidate struct {
 	graph       *ugraph.Graph
 	predictedUS float64 // over all tuning sizes
 	derivation  string
+	origin
+}
+
+// origin is how a candidate came about, for Explain: the plan of a program that was lifted, with the choices taken, or
+// the segments of one that was cut, with a candidate for each.
+type origin struct {
+	program *expr.DAG
+	plan    *partition.Plan
+	pick    []int
+
+	segments *segmentation
+	parts    []candidate
 }
 
 func (s *state) jobs() int {
@@ -115,7 +127,7 @@ func (s *state) schedule(ctx context.Context, x explored) ([]candidate, error) {
 			for k := range p.plan.Groups {
 				us += p.plan.Groups[k].Choices[pick[k]].US - p.plan.Groups[k].US()
 			}
-			out = append(out, candidate{graph: g, predictedUS: us, derivation: p.derivation})
+			out = append(out, candidate{graph: g, predictedUS: us, derivation: p.derivation, origin: origin{program: x.variants[0].dag, plan: p.plan, pick: pick}})
 		}
 	}
 	st := &s.r.Stats

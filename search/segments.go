@@ -345,11 +345,12 @@ func (s *state) searchSegments(ctx context.Context, sg *segmentation) ([]candida
 	pick := make([]int, len(found))
 	var out []candidate
 	add := func() error {
-		c := candidate{derivation: asWritten}
+		c := candidate{derivation: asWritten, origin: origin{segments: sg}}
 		parts := make([]*ugraph.Graph, len(found))
 		for i := range found {
 			f := found[i][pick[i]]
 			parts[i] = f.graph
+			c.parts = append(c.parts, f)
 			c.predictedUS += f.predictedUS
 			if f.derivation != "" && f.derivation != asWritten {
 				c.derivation = f.derivation
