@@ -79,7 +79,10 @@ func Graph(g *ugraph.Graph, env ugraph.Env, row *target.Row) (*Report, error) {
 	warm := Fits(float64(least), row)
 	c := &context{g: g, env: env, row: row, isConst: isConst}
 	c.cached = func(v ugraph.ValueID, bytes float64) bool {
-		return warm || !outside[v] && Fits(2*bytes, row)
+		if outside[v] {
+			return warm
+		}
+		return Fits(2*bytes, row) // written and read again
 	}
 	for i := range g.Nodes {
 		n := &g.Nodes[i]

@@ -237,7 +237,10 @@ func (r *pricer) dim(axis int, n, tile int64) cost.Dim {
 }
 
 func (r *pricer) cached(t *tensor) bool {
-	return !t.inner && r.s.warm || t.inner && (r.s.warm || cost.Fits(2*r.s.elements(t.axes)*t.size, r.m.row))
+	if t.inner { // written and read again
+		return cost.Fits(2*r.s.elements(t.axes)*t.size, r.m.row)
+	}
+	return r.s.warm
 }
 
 // contiguous is the shortest contiguous run of elements that a load or store of a block has.
