@@ -26,7 +26,8 @@ type Step struct {
 
 	// What Replay says of the step and the one before it.
 	Verified bool
-	Reason   string // why it is not verified alone; "" where it is
+	Against  int    // the step that it was verified against, from 1; 0: the program
+	Reason   string // why it is not verified; "" where it is
 }
 
 // The laws of the steps after the algebra's.
@@ -270,20 +271,39 @@ func (s *trace) segments(c *candidate) error {
 	return nil
 }
 
-// Replay verifies each step against the one before it, the first against the program; one that is not decided
-// alone says so, and what follows it is compared with the last that was. It reports whether the last step is
-// reached by verified ones.
+// Replay verifies each step against the one before it, the first against the program. Where package verify has no
+// reading for both of two fused graphs at once, a step is verified against the last one without kernels; one that is not
+// decided so says why, and what follows it is compared with the last that was. It reports whether the last
+// step is reached by verified ones.
 func Replay(ctx context.Context, program *ugraph.Graph, steps []Step, opt verify.Options) (bool, error) {
-	was := program
-	for i := range steps {
-		r, err := verify.Equal(ctx, was, steps[i].Graph, opt)
-		if err != nil {
-			return false, fmt.Errorf("step %d (%s): %w", i+1, steps[i].Law, err)
+	was, unfused := -1, -1 // -1: the program
+	graph := func(i int) *ugraph.Graph {
+		if i < 0 {
+			return program
 		}
-		if steps[i].Verified = r.Equal; r.Equal {
-			was = steps[i].Graph
-		} else {
-			steps[i].Reason = r.Reason
+		return steps[i].Graph
+	}
+	for i := range steps {
+		s := &steps[i]
+		for _, from := range []int{was, unfused} {
+			r, err := verify.Equal(ctx, graph(from), s.Graph, opt)
+			if err != nil {
+				return false, fmt.Errorf("step %d (%s): %w", i+1, s.Law, err)
+			}
+			if s.Verified, s.Against = r.Equal, from+1; r.Equal {
+				s.Reason = ""
+				was = i
+				if s.Graph.IsProgram() {
+					unfused = i
+				}
+				break
+			}
+			if s.Reason == "" || r.Witness != nil {
+				s.Reason = r.Reason
+			}
+			if r.Witness != nil || was == unfused {
+				break
+			}
 		}
 	}
 	return len(steps) == 0 || steps[len(steps)-1].Verified, nil

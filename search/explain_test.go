@@ -51,7 +51,7 @@ func TestExplanationsAreReplayed(t *testing.T) {
 				if s.Words == "" || s.Verified == (s.Reason != "") {
 					t.Errorf("step %d: %+v", i, s)
 				}
-				t.Logf("%-18s verified %v  %.300s", s.Law, s.Verified, s.Text)
+				t.Logf("%-18s verified %v against %d  %.300s", s.Law, s.Verified, s.Against, s.Text)
 			}
 		})
 	}
