@@ -2,6 +2,7 @@ package cost
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/morgana-ml/morgana/ugraph"
 )
@@ -268,6 +269,11 @@ func (r *blockReader) onlyProducts(v ugraph.ValueID) bool {
 	return true
 }
 
+// onlyMultiplied tells whether every use of a value is an operand of a product.
+func (r *blockReader) onlyMultiplied(v ugraph.ValueID) bool {
+	return len(r.uses[v]) > 0 && !slices.ContainsFunc(r.uses[v], func(u ugraph.NodeID) bool { return r.g.Nodes[u].Op != ugraph.OpMatMul })
+}
+
 func (r *blockReader) node(n *ugraph.Node) error {
 	if n.Op == ugraph.OpLoad {
 		r.load(n)
@@ -279,6 +285,10 @@ func (r *blockReader) node(n *ugraph.Node) error {
 		to := r.g.Values[out].DType
 		r.k.Works = append(r.k.Works, Work{Kind: Move, Phase: r.phases[out], DType: to, Elements: r.elems[out], Flops: 1,
 			Bytes: r.elems[out] * 8, Rows: 1, Rate: r.c.row.CastRate(to).Round})
+		return nil
+	}
+	if n.Op == ugraph.OpTranspose && !r.onlyMultiplied(out) { // products read a view, others need the elements in order
+		r.k.Works = append(r.k.Works, Work{Kind: Move, Phase: r.phases[out], Elements: r.elems[out], Rows: 1, Rate: r.c.row.Move * Transposed})
 		return nil
 	}
 	if kind == Free || r.folded(n) {

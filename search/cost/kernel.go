@@ -158,6 +158,9 @@ const Direct = 0.25
 // copyRow is what copying a row of A costs beside its elements, as a part of a row's fixed cost.
 const copyRow = 0.5
 
+// Transposed is the rate of a transposition as a part of that of other moves.
+const Transposed = 0.5
+
 // dotRows is what a dot product with one row of B costs beside its terms, as a part of a row's fixed cost.
 const dotRows = 0.3
 

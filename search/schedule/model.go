@@ -189,11 +189,40 @@ func newModel(f *loop.Form, row *target.Row, innerIn, innerOut []bool) *model {
 		}
 		m.parts = append(m.parts, p)
 	}
+	for i, s := range f.Steps { // operands whose axes come in another order than the result's
+		for _, a := range s.Args {
+			if s.Op.Info().Class == ugraph.Elementwise && !inOrder(dims[a], dims[i]) {
+				m.transpose(a, row)
+			}
+		}
+	}
 	for i, o := range f.DAG.Outputs {
+		if !inOrder(dims[f.Outputs[i]], o.Axes) {
+			m.transpose(f.Outputs[i], row)
+		}
 		m.stores = append(m.stores, tensor{axes: o.Axes, size: float64(o.DType.Size()), dtype: o.DType, convert: cost.Widens(o.DType), inner: innerOut != nil && innerOut[i],
 			after: f.Steps[f.Outputs[i]].Phase == ugraph.After})
 	}
 	return m
+}
+
+// transpose adds the part that brings the elements of a step's tile into another order.
+func (m *model) transpose(step int, row *target.Row) {
+	p := &m.parts[step]
+	m.parts = append(m.parts, part{kind: cost.Move, phase: p.phase, axes: m.f.Steps[step].Axes.List(), near: true, row: -1, after: p.after, rate: row.Move * cost.Transposed})
+}
+
+// inOrder tells whether axes follow each other as they do in another list; those that it lacks may stand anywhere.
+func inOrder(axes, of []int) bool {
+	last := 0
+	for _, a := range axes {
+		at := slices.Index(of, a)
+		if at >= 0 && at < last {
+			return false
+		}
+		last = max(last, at)
+	}
+	return true
 }
 
 func isView(f *loop.Form, s loop.Step) bool {
