@@ -50,6 +50,14 @@
 // operator that loses it) the entry sees its own indices only, so many as the output, or an accumulator that
 // induction compares, has on the axis. So Σ_k e_k·V[k,d] counts once for the keys k although V was normed over d.
 //
+// Derived axes (derived.go). The columns of a merged axis (h, d) are the pairs of h's and d's, with products for weights. Let
+// P_l = Σ_hd φ_l(x_hd), l ≤ R. The vectors Σ_d φ(x_hd) span at most R dimensions, so R columns of h carry the sums; for these h
+// the vectors (φ_l(x_hd))_{l,h} over d span at most R·R, so R² columns of d do. So a reduction over (h, d) is one over h, and one
+// over d that carries h. A few columns of each would not do, though they are many pairs: the determinant of five moments
+// vanishes on two by two. Of a joint the R columns may all lie in one part, so each part needs them. Two reshapes of one axis by the
+// same extents are one division, whose parts are the same axes; so is an attention's division of query heads into key
+// heads and the heads of a group, and the query head's column is the pair of these.
+//
 // Polynomials (polynomial.go). Where both graphs are polynomials of degree D in the entries of their inputs and no
 // position chooses terms, any order of sums will do: a monomial touches at most D·r columns of an axis, r the indices
 // that one entry has on it. Its coefficient counts the assignments of all other summation indices, and is that

@@ -214,6 +214,7 @@ func (c *check) analyse() *sizing {
 	for i, j := range c.m.outputs {
 		s.same(c.a, c.a.Outputs[i].Value, c.b, c.b.Outputs[j].Value)
 	}
+	s.sameDivisions()
 	return s
 }
 

@@ -401,6 +401,7 @@ func (s *sizing) node(g *ugraph.Graph, n *ugraph.Node) {
 			hq, _ := g.Values[q].Shape[m-3].Const()
 			hk, _ := g.Values[k].Shape[m-3].Const()
 			each := s.fresh(ugraph.D(hq / max(hk, 1)))
+			s.kernel[each] = g.Level == ugraph.KernelLevel // the query heads are a merged axis, as if a reshape had split them
 			s.rels = append(s.rels, relation{kind: product, whole: at(q, m-3), parts: []int{at(k, m-3), each}})
 		}
 		s.union(at(q, m-2), at(r, m-2))
@@ -457,6 +458,36 @@ func (s *sizing) node(g *ugraph.Graph, n *ugraph.Node) {
 		}
 	default:
 		s.broadcasting(g, r, n.Args, rank(r))
+	}
+}
+
+// sameDivisions unites the parts of one axis that two reshapes, or the groups of an attention's heads, divide
+// by the same extents: position p of the axis has one place in both.
+func (s *sizing) sameDivisions() {
+	cuts := s.owners()
+	for changed := true; changed; {
+		changed = false
+		for i := range s.rels {
+			a := &s.rels[i]
+			if _, cut := cuts[a.parts[0]]; cut || a.kind != product || a.stacked {
+				continue
+			}
+			for j := range i {
+				b := &s.rels[j]
+				if _, cut := cuts[b.parts[0]]; cut || b.kind != product || b.stacked || len(a.parts) != len(b.parts) || s.find(a.whole) != s.find(b.whole) {
+					continue
+				}
+				if !slices.EqualFunc(a.parts, b.parts, func(p, q int) bool { return s.real[p] == s.real[q] }) {
+					continue
+				}
+				for k, p := range a.parts {
+					if q := b.parts[k]; s.find(p) != s.find(q) {
+						s.union(p, q)
+						changed = true
+					}
+				}
+			}
+		}
 	}
 }
 

@@ -73,8 +73,11 @@ var kernelPairs = []kernelPair{
 }
 
 // TestKernelPairs: near misses of candidates as wholes, each rejected with a witness.
-func TestKernelPairs(t *testing.T) {
-	for _, p := range kernelPairs {
+func TestKernelPairs(t *testing.T) { testKernelPairs(t, kernelPairs) }
+
+func testKernelPairs(t *testing.T, pairs []kernelPair) {
+	t.Helper()
+	for _, p := range pairs {
 		a := programtest.Parse(t, p.program)
 		r, err := Equal(context.Background(), a, programtest.Parse(t, p.right), Options{Seed: 9})
 		if err != nil || !r.Equal {

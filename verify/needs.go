@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
@@ -21,7 +22,8 @@ type reductionUse struct {
 	sig     string
 	g       *ugraph.Graph
 	result  ugraph.ValueID
-	inside  int // the axis that later steps of the same operator mix; −1: none
+	inside  int   // the axis that later steps of the same operator mix; −1: none
+	before  []int // carried axes that the same reduction mixes: the parts before this one of a merged axis
 }
 
 // maxColumns bounds the columns of an axis; an axis that needs more is not proved at all sizes.
@@ -271,10 +273,15 @@ func (c *check) needs(s *sizing) (need map[int]int, over []int, single, free map
 	}
 	us := s.uses(c.a, signatures(c.a, inA), axisOf, inA)
 	us = append(us, s.uses(c.b, signatures(c.b, inB), axisOf, inB)...)
+	dv := s.divisions(axisOf)
+	reduced := map[int]bool{}
+	for _, u := range us {
+		reduced[u.axis] = true
+	}
+	us = dv.divide(us)
 	seen := map[string]int{}
 	var distinct []reductionUse
 	var mixed []map[int]bool // per distinct reduction: carried axes that something behind it mixes
-	reduced := map[int]bool{}
 	fl := s.newFlow(axisOf)
 	for _, u := range us {
 		k := fmt.Sprint(u.axis, u.sig)
@@ -283,6 +290,9 @@ func (c *check) needs(s *sizing) (need map[int]int, over []int, single, free map
 			i = len(distinct)
 			seen[k] = i
 			distinct, mixed = append(distinct, u), append(mixed, map[int]bool{})
+		}
+		for _, q := range u.before {
+			mixed[i][q] = true
 		}
 		axes, all := fl.mixed(u.g, u.result)
 		for _, q := range u.carried {
@@ -299,7 +309,9 @@ func (c *check) needs(s *sizing) (need map[int]int, over []int, single, free map
 			for _, rel := range s.rels {
 				if rel.kind == product && len(rel.parts) == 2 && s.find(rel.parts[0]) == s.find(l.parts) ||
 					rel.kind == tiled && s.find(rel.parts[1]) == s.find(l.parts) {
-					looped[axisOf(rel.whole)] = true
+					for _, q := range dv.inside(axisOf(rel.whole)) {
+						looped[q] = true
+					}
 				}
 			}
 		}
@@ -309,12 +321,14 @@ func (c *check) needs(s *sizing) (need map[int]int, over []int, single, free map
 	s.maskedLoop = s.masked >= 0 && looped[s.maskedAxis]
 	need = map[int]int{}
 	var axes []int
-	for a := range reduced {
-		axes = append(axes, a)
+	for _, u := range distinct {
+		if !slices.Contains(axes, u.axis) {
+			axes = append(axes, u.axis)
+		}
 	}
 	sort.Ints(axes)
 	total := func(a int) int {
-		n := need[a]
+		n := dv.columns(need, a, 0)
 		if real, ok := s.number(a); ok {
 			n = min(n, real)
 		}
@@ -333,7 +347,7 @@ func (c *check) needs(s *sizing) (need map[int]int, over []int, single, free map
 				k := 1
 				for _, q := range u.carried {
 					switch {
-					case q == a && mixed[i][q]:
+					case mixed[i][q] && slices.Contains(dv.inside(q), a):
 						overs[a] = true // an output entry sees the reduction at other columns of its own axis
 					case mixed[i][q] && reduced[q]:
 						k *= total(q)
