@@ -70,6 +70,7 @@ type relation struct {
 	parts   []int
 	ragged  bool
 	stacked bool // blocks' tiles stacked along an axis, not an axis that was cut
+	heads   bool // an attention's groups of query heads
 }
 
 func newSizing() *sizing {
@@ -402,7 +403,7 @@ func (s *sizing) node(g *ugraph.Graph, n *ugraph.Node) {
 			hk, _ := g.Values[k].Shape[m-3].Const()
 			each := s.fresh(ugraph.D(hq / max(hk, 1)))
 			s.kernel[each] = g.Level == ugraph.KernelLevel // the query heads are a merged axis, as if a reshape had split them
-			s.rels = append(s.rels, relation{kind: product, whole: at(q, m-3), parts: []int{at(k, m-3), each}})
+			s.rels = append(s.rels, relation{kind: product, whole: at(q, m-3), parts: []int{at(k, m-3), each}, heads: true})
 		}
 		s.union(at(q, m-2), at(r, m-2))
 		s.union(at(q, m-1), at(k, m-1))

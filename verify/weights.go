@@ -12,6 +12,9 @@ import (
 // the axis has its real size already; merged and joined axes have their parts' columns.
 func (in *instance) label(p plan, pinned, isParts map[int]bool) {
 	s := in.sizes
+	// A reshape that divides heads otherwise goes before: attention reads no columns of them.
+	rels := slices.Clone(s.rels)
+	slices.SortStableFunc(rels, func(a, b relation) int { return int(boolInt(a.heads) - boolInt(b.heads)) })
 	state := map[int]int{}
 	var visit func(r int) []int32
 	visit = func(r int) []int32 {
@@ -20,7 +23,7 @@ func (in *instance) label(p plan, pinned, isParts map[int]bool) {
 		}
 		state[r] = 1
 		n := in.size[r]
-		for _, rel := range s.rels {
+		for _, rel := range rels {
 			if s.find(rel.whole) != r || rel.kind == tiled {
 				continue
 			}
