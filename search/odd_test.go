@@ -49,6 +49,9 @@ var odd = []struct {
 	{src: `program turn(X: f32[4, 8, 64], P: i32[8]) -> (Y) { Y = rope(X * 2, P) }`},
 	{src: `program masked(Q: f32[2, 9, 16], K: f32[2, 33, 16], V: f32[2, 33, 16], M: bool[9, 33]) -> (O) { O = attention(Q, K, V, M) }`, kernels: 1},
 	{src: `program causal(Q: f32[2, 9, 16], K: f32[2, 33, 16], V: f32[2, 33, 16]) -> (O) { O = attention(Q, K, V, causal=true) }`, kernels: 1},
+	{src: `program cached(Q: f32[2, 1, 16], K: f32[2, S, 16], V: f32[2, S, 16], L: f32[2, 1, 16], W: f32[2, 1, 16]) -> (O) where S <= 64 {
+    O = attention(Q, concat(K, L, axis=1), concat(V, W, axis=1))
+}`},
 	{src: `program halves(X: f32[19, 64], W: f32[32, 8]) -> (Y) { A = slice(X, axis=1, start=0, end=32)  B = slice(X, axis=1, start=32, end=64)  Y = (silu(A) * B) @ W }`},
 	{src: `program primes(X: f32[127, 509], W: f32[509, 251]) -> (Y) { Y = softmax(rms_norm(X) @ W) }`},
 	{src: `program tall(X: f32[1000003]) -> (Y) { Y = X / sqrt(mean(square(X))) }`, kernels: 3},

@@ -155,6 +155,7 @@ func (sg *segmentation) build(level int) (segment, []int, error) {
 		return s, nil, nil
 	}
 	b := ugraph.NewBuilder(fmt.Sprintf("%s_%d", p.Name, level))
+	b.Part()
 	for _, sym := range p.Symbols {
 		b.Symbol(sym.Name, sym.Lo, sym.Hi, sym.Multiple)
 	}

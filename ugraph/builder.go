@@ -31,6 +31,10 @@ func (b *Builder) Err() error { return b.err }
 // For names the program that a μGraph stands for.
 func (b *Builder) For(program string) { b.g.For = program }
 
+// Part says that the graph is a part of a larger program: its inputs are values of that program, whose extents no
+// declaration could give (S + 64).
+func (b *Builder) Part() { b.g.Part = true }
+
 // Symbol declares a symbol and returns it as a dimension.
 func (b *Builder) Symbol(name string, lo, hi, multiple int64) Dim {
 	if lo < 1 || hi < lo || multiple < 1 || lo > hi/multiple*multiple {

@@ -137,6 +137,7 @@ type Graph struct {
 	Level   Level
 	Name    string
 	For     string    // kernel level: the program that a μGraph stands for; "" for a program or a specification of its own
+	Part    bool      // kernel level: a part of a larger program; inputs are values of that, with any extents
 	Symbols []Symbol  // kernel level: in order of declaration
 	Grid    []GridDim // block level
 	Loop    *Loop     // block level; nil: a single trip

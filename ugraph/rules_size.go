@@ -138,7 +138,7 @@ func checkInputs(g *Graph) string {
 			return fmt.Sprintf("input %d is a tile", i)
 		}
 		for _, d := range v.Shape {
-			if !Declarable(d) {
+			if !g.Part && !Declarable(d) {
 				return fmt.Sprintf("input %s has a dimension %s; it must be an integer, a symbol, or integer * symbol", v.Name, d)
 			}
 		}

@@ -97,6 +97,7 @@ func (c *context) rowTiles(n *ugraph.Node) []int64 {
 // rowKernel prices the operator as a block graph with tiles of those extents.
 func (c *context) rowKernel(n *ugraph.Node, tiles []int64) (Estimate, error) {
 	b := ugraph.NewBuilder(n.Op.String())
+	b.Part()
 	for _, s := range c.g.Symbols {
 		b.Symbol(s.Name, s.Lo, s.Hi, s.Multiple)
 	}

@@ -118,6 +118,18 @@ type DAG struct {
 	Outputs []Output
 }
 
+// Part tells whether the DAG is of a part of a larger program: an input has an extent that no declaration could give.
+func (d *DAG) Part() bool {
+	for i := range d.Inputs {
+		for _, x := range d.InputShape(i) {
+			if !ugraph.Declarable(x) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // Add appends a node, computing its Axes, and returns its index.
 func (d *DAG) Add(n Node) int {
 	switch n.Op {

@@ -24,6 +24,9 @@ type programWriter struct {
 // element type.
 func ToProgram(d *DAG) (*ugraph.Graph, error) {
 	w := &programWriter{d: d, b: ugraph.NewBuilder(d.Name)}
+	if d.Part() {
+		w.b.Part()
+	}
 	for _, s := range d.Symbols {
 		w.b.Symbol(s.Name, s.Lo, s.Hi, s.Multiple)
 	}

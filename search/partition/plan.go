@@ -117,6 +117,9 @@ func (p *Plan) Emit(pick []int) (*ugraph.Graph, error) {
 	d := p.DAG
 	b := ugraph.NewBuilder(d.Name)
 	b.For(d.Name)
+	if d.Part() {
+		b.Part()
+	}
 	for _, s := range d.Symbols {
 		b.Symbol(s.Name, s.Lo, s.Hi, s.Multiple)
 	}

@@ -46,6 +46,9 @@ func Rebuild(g *ugraph.Graph, plan Plan) (*ugraph.Graph, error) {
 		return nil, fmt.Errorf("%s takes %d inputs, the plan has %d", g.Name, len(g.Inputs), len(plan.Inputs))
 	}
 	b := ugraph.NewBuilder(g.Name)
+	if g.Part {
+		b.Part()
+	}
 	if plan.Env == nil {
 		for _, s := range g.Symbols {
 			b.Symbol(s.Name, s.Lo, s.Hi, s.Multiple)
