@@ -51,6 +51,11 @@ func (Float64) Compare(op ugraph.Op) (func(a, b float64) bool, error) { return c
 
 // MatMul accumulates in float64.
 func (Float64) MatMul(c []float64, a, b Matrix[float64], m, n, k int64, _ ugraph.DType) {
+	if b.Row == 1 && m <= fewRows && a.Col == 1 && (a.Row == k || m == 1) {
+		a.Data = a.Data[a.At:]
+		dots(c, a, b, m, n, k)
+		return
+	}
 	matMulFloat(c, a, b, m, n, k)
 }
 
@@ -129,10 +134,14 @@ func (r Rounded) MatMul(c []float64, a, b Matrix[float64], m, n, k int64, dt ugr
 		}
 		return out
 	}
-	sums := make([]float32, m*n)
-	matMulFloat(sums, narrow(a, m, k), narrow(b, k, n), m, n, k)
-	for i, s := range sums {
-		c[i] = float64(s)
+	if b.Row == 1 && m <= fewRows {
+		dots(c, narrow(a, m, k), b, m, n, k)
+	} else {
+		sums := make([]float32, m*n)
+		matMulFloat(sums, narrow(a, m, k), narrow(b, k, n), m, n, k)
+		for i, s := range sums {
+			c[i] = float64(s)
+		}
 	}
 	r.RoundRow(dt, c)
 }
@@ -245,6 +254,40 @@ func unaryFloat(op ugraph.Op, attrs ugraph.Attrs) (func(float64) float64, error)
 		return func(x float64) float64 { return minNaN(maxNaN(x, lo), hi) }, nil
 	}
 	return nil, noMeaning(op)
+}
+
+// fewRows is how many rows are multiplied with a transposed matrix as it lies; for more it is packed.
+const fewRows = 8
+
+// dots writes a·b into c for a packed a and a b whose columns are contiguous, summing over k in order, in F: the
+// sums of matMulFloat on operands that were narrowed. Four sums run side by side.
+func dots[F float32 | float64](c []float64, a Matrix[F], b Matrix[float64], m, n, k int64) {
+	column := func(j int64) []float64 { return b.Data[b.At+j*b.Col:][:k] }
+	j := int64(0)
+	for ; j+4 <= n; j += 4 {
+		b0, b1, b2, b3 := column(j), column(j+1), column(j+2), column(j+3)
+		for i := int64(0); i < m; i++ {
+			var s0, s1, s2, s3 F
+			for p, x := range a.Data[i*k:][:k] {
+				s0 += F(x * F(b0[p]))
+				s1 += F(x * F(b1[p]))
+				s2 += F(x * F(b2[p]))
+				s3 += F(x * F(b3[p]))
+			}
+			to := c[i*n+j:][:4]
+			to[0], to[1], to[2], to[3] = float64(s0), float64(s1), float64(s2), float64(s3)
+		}
+	}
+	for ; j < n; j++ {
+		for i := int64(0); i < m; i++ {
+			var s F
+			b0 := column(j)
+			for p, x := range a.Data[i*k:][:k] {
+				s += F(x * F(b0[p]))
+			}
+			c[i*n+j] = float64(s)
+		}
+	}
 }
 
 // matMulFloat adds a·b to c, summing over k in order. Four rows share each pass over b's row, and b is

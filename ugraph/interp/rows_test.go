@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/morgana-ml/morgana/ugraph"
@@ -93,6 +94,34 @@ func TestRoundRow(t *testing.T) {
 		for i := range x {
 			if w := dt.Round(x[i]); math.Float64bits(w) != math.Float64bits(y[i]) && !math.IsNaN(w) {
 				t.Fatalf("%s: %g becomes %g, not %g", dt, x[i], y[i], w)
+			}
+		}
+	}
+}
+
+// A transposed operand gives what the same numbers give that are packed.
+func TestDots(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	for _, m := range []int64{1, 2, 7, 8} {
+		for _, n := range []int64{1, 3, 4, 9} {
+			const k = 53
+			a, b, packed := make([]float64, m*k), make([]float64, n*k), make([]float64, k*n)
+			for i := range a {
+				a[i] = rng.NormFloat64()
+			}
+			for i := range b {
+				b[i] = rng.NormFloat64()
+				packed[int64(i)%k*n+int64(i)/k] = b[i]
+			}
+			for _, dt := range []ugraph.DType{ugraph.F64, ugraph.F32, ugraph.BF16} {
+				for _, ar := range []MatMuler[float64]{Float64{}, Rounded{}} {
+					x, y := make([]float64, m*n), make([]float64, m*n)
+					ar.MatMul(x, Matrix[float64]{a, 0, k, 1}, Matrix[float64]{b, 0, 1, k}, m, n, k, dt)
+					ar.MatMul(y, Matrix[float64]{a, 0, k, 1}, Matrix[float64]{packed, 0, n, 1}, m, n, k, dt)
+					if !slices.Equal(x, y) {
+						t.Fatalf("%T, %s, %d×%d: %v and %v", ar, dt, m, n, x, y)
+					}
+				}
 			}
 		}
 	}

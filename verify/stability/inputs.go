@@ -161,11 +161,16 @@ func column(r *rand.Rand, x []float64, cols, at int, by float64) {
 	}
 }
 
-// drawInputs draws the inputs of a program without symbols. scale multiplies what is no weight.
-func drawInputs(g *ugraph.Graph, legal []int64, d distribution, r *rand.Rand, scale float64) ([]*interp.Tensor[float64], error) {
-	out := make([]*interp.Tensor[float64], len(g.Inputs))
+// drawInputs draws the inputs of a program without symbols. scale multiplies what is no weight. Weights are
+// those of another draw, if given: many draws of few rows are as one of many rows.
+func drawInputs(g *ugraph.Graph, legal []int64, d distribution, r *rand.Rand, scale float64, other tensors) (tensors, error) {
+	out := make(tensors, len(g.Inputs))
 	for i, in := range g.Inputs {
 		v := g.Values[in.Value]
+		if in.Const && other != nil {
+			out[i] = other[i]
+			continue
+		}
 		shape, err := ugraph.EvalShape(v.Shape, nil)
 		if err != nil {
 			return nil, err
@@ -198,9 +203,7 @@ func drawInputs(g *ugraph.Graph, legal []int64, d distribution, r *rand.Rand, sc
 			x[j] = max(-most, min(most, x[j]))
 		}
 		interp.Rounded{}.RoundRow(v.DType, x)
-		if out[i], err = interp.FromFloats(v.DType, shape, x); err != nil {
-			return nil, err
-		}
+		out[i] = &interp.Tensor[float64]{DType: v.DType, Shape: shape, Data: x}
 	}
 	return out, nil
 }

@@ -437,7 +437,11 @@ func (x *instance) at(ctx context.Context, d int) (*sample, error) {
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
 			}
-			dr, err := x.draw(d, k, scale)
+			var first tensors
+			if k > 0 {
+				first = draws[0].inputs
+			}
+			dr, err := x.draw(d, k, scale, first)
 			if err != nil {
 				return nil, err
 			}
@@ -452,10 +456,10 @@ func (x *instance) at(ctx context.Context, d int) (*sample, error) {
 	}
 }
 
-func (x *instance) draw(d, k int, scale float64) (draw, error) {
+func (x *instance) draw(d, k int, scale float64, first tensors) (draw, error) {
 	var out draw
 	var err error
-	if out.inputs, err = drawInputs(x.graph, x.legal, x.dists[d], x.stream(d, k, 0), scale); err != nil {
+	if out.inputs, err = drawInputs(x.graph, x.legal, x.dists[d], x.stream(d, k, 0), scale, first); err != nil {
 		return out, err
 	}
 	if out.r, err = interp.Run(interp.Float64{}, x.graph, out.inputs, nil); err != nil {
