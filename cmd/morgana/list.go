@@ -12,7 +12,6 @@ import (
 	"text/tabwriter"
 
 	"github.com/morgana-ml/morgana/models/programs"
-	"github.com/morgana-ml/morgana/search/target"
 	"github.com/morgana-ml/morgana/ugraph/text"
 )
 
@@ -81,28 +80,6 @@ func (c *listCmd) write(out io.Writer, group []programs.Info) error {
 			line += "\t" + strings.Join(p.Variants, " ")
 		}
 		fmt.Fprintln(w, line)
-	}
-	return w.Flush()
-}
-
-type targetsCmd struct {
-	JSON bool `name:"json" help:"One JSON object a line."`
-}
-
-func (c *targetsCmd) Run(a *app) error {
-	w := tabwriter.NewWriter(a.stdout, 0, 4, 2, ' ', 0)
-	for _, r := range target.All() {
-		state := "here"
-		if !r.Available {
-			state = r.Message
-		}
-		if c.JSON {
-			if err := json.NewEncoder(a.stdout).Encode(map[string]any{"name": r.Name, "doc": r.Doc, "available": r.Available, "message": r.Message}); err != nil {
-				return err
-			}
-			continue
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\n", r.Name, r.Doc, state)
 	}
 	return w.Flush()
 }

@@ -95,7 +95,7 @@ func (c *optimizeCmd) Run(a *app) error {
 			return fmt.Errorf("--go %s: %w", c.Go, err)
 		}
 	}
-	rows, err := targetRows(c.Target, c.Threads)
+	rows, err := a.targetRows(c.Target, c.Threads)
 	if err != nil {
 		return err
 	}
@@ -139,11 +139,11 @@ func (c *optimizeCmd) Run(a *app) error {
 }
 
 // targetRows resolves the names of targets; with a set number of threads the rows have as many units.
-func targetRows(names []string, threads int) ([]target.Row, error) {
+func (a *app) targetRows(names []string, threads int) ([]target.Row, error) {
 	var rows []target.Row
 	seen := map[string]bool{}
 	for _, n := range names {
-		r, err := target.Resolve(n, features())
+		r, err := a.resolveTarget(n)
 		if err != nil {
 			return nil, err
 		}

@@ -13,7 +13,6 @@ import (
 	"github.com/morgana-ml/morgana/runtime/cpu"
 	"github.com/morgana-ml/morgana/runtime/tensor"
 	"github.com/morgana-ml/morgana/search/cost"
-	"github.com/morgana-ml/morgana/search/target"
 	"github.com/morgana-ml/morgana/ugraph"
 )
 
@@ -229,7 +228,7 @@ func (c *runCmd) one(a *app, d *cpu.Device, s subject, dims map[string][]int64) 
 
 // debugRun times the kernels of a session one by one, and prints what MORGANA_DEBUG asks for of them.
 func debugRun(a *app, s subject, g *ugraph.Graph, env ugraph.Env, sess *execute.Session) error {
-	row := target.Native(features())
+	row := a.nativeRow()
 	r, err := cost.Graph(g, env, &row)
 	if err != nil {
 		return err

@@ -71,7 +71,7 @@ func (c *schedulesCmd) Run(a *app) error {
 	if len(c.X) == 0 {
 		c.X = ranked()
 	}
-	row := target.Native(features())
+	row := a.nativeRow()
 	if c.Threads > 0 {
 		row = row.WithUnits(c.Threads)
 	}

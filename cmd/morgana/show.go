@@ -6,7 +6,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/morgana-ml/morgana/search/cost"
-	"github.com/morgana-ml/morgana/search/target"
 	"github.com/morgana-ml/morgana/ugraph/text"
 )
 
@@ -26,7 +25,7 @@ func (c *showCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	row, err := target.Resolve(c.Target, features())
+	row, err := a.resolveTarget(c.Target)
 	if err != nil {
 		return err
 	}

@@ -38,7 +38,7 @@ type stored struct {
 
 // openStore opens the kernel store; without one (a full or unwritable disk) the command goes on and says so.
 func openStore(a *app, g *ugraph.Graph, row target.Row, opt search.Options) (*store.Store, store.Key) {
-	key := store.Key{Program: ugraph.Hash(g) + " " + interfaceKey(g), Target: fmt.Sprintf("%s×%d", row.Name, row.Units), Version: version,
+	key := store.Key{Program: ugraph.Hash(g) + " " + interfaceKey(g), Target: fmt.Sprintf("%s×%d %s", row.Name, row.Units, row.Calibration), Version: version,
 		Options: fmt.Sprintf("top=%d seed=%d error=%g measure=%v dims=%v", opt.Top, opt.Seed, opt.ErrorLog2, opt.Measure, opt.Dims)}
 	s, err := store.Open("")
 	if err != nil {

@@ -11,7 +11,6 @@ import (
 	"github.com/morgana-ml/morgana/runtime/tensor"
 	"github.com/morgana-ml/morgana/search"
 	"github.com/morgana-ml/morgana/search/cost"
-	"github.com/morgana-ml/morgana/search/target"
 	"github.com/morgana-ml/morgana/ugraph"
 )
 
@@ -41,7 +40,7 @@ func (c *tableCmd) Run(a *app) error {
 	m := &execute.CPU{Device: dev, Inputs: func(g *ugraph.Graph, env ugraph.Env) (map[string]*tensor.Tensor, error) {
 		return seededInputs(g, env, int64(c.Seed), nil)
 	}}
-	row := target.Native(features())
+	row := a.nativeRow()
 	if c.Threads > 0 {
 		row = row.WithUnits(c.Threads)
 	}
@@ -76,7 +75,7 @@ func (c *tableCmd) Run(a *app) error {
 			return err
 		}
 		fmt.Fprintf(a.stdout, "%s| %s | %d → %d | %.1f → %.1f | %.0f → %.0f | %.0f → %.0f | %.2f | %.2f | %d |\n", head, s.name,
-			len(before.Kernels), len(r.Best.Cost.Kernels), before.Bytes/1e6, r.Best.Cost.Bytes/1e6, r.Baseline.PredictedUS, r.Best.PredictedUS,
+			len(before.Kernels), len(r.Best.Cost.Kernels), before.Bytes/1e6, r.Best.Cost.Bytes/1e6, r.Baseline.Cost.US, r.Best.Cost.US,
 			r.Baseline.MeasuredUS, r.Best.MeasuredUS, r.Baseline.MeasuredUS/r.Best.MeasuredUS, searched, r.Stats.States)
 		head = ""
 	}

@@ -41,45 +41,90 @@ func Resolve(name string, f Features) (Row, error) {
 	return ByName(name)
 }
 
-// Measurements are rates that probes found on a machine; fields that are 0 were not measured. Rates
+// Measurements are coefficients that probes found on a machine; fields that are 0 were not measured. Rates
 // are those of one unit, in 10⁹ a second.
 type Measurements struct {
-	MatMulF32     float64
-	RowEfficiency []float64 // of MatMulF32
-	Simple        float64
-	Transcend     float64
-	Reduce        float64
-	DRAM          float64 // all units together
-	DRAMUnit      float64
-	LaunchUS      float64
-	Levels        []Level // replaces the row's where not empty
+	MatMulF32     float64               `json:"matmul_f32,omitempty"`
+	RowEfficiency []float64             `json:"row_efficiency,omitempty"` // of MatMulF32
+	Pack          float64               `json:"pack,omitempty"`
+	Simple        float64               `json:"simple,omitempty"`
+	Transcend     float64               `json:"transcend,omitempty"`
+	Reduce        float64               `json:"reduce,omitempty"`
+	Move          float64               `json:"move,omitempty"`
+	Casts         map[ugraph.DType]Cast `json:"-"`                    // by type: a file names them
+	LevelGBps     []float64             `json:"level_gbps,omitempty"` // of the row's levels
+	DRAM          float64               `json:"dram,omitempty"`       // all units together
+	DRAMUnit      float64               `json:"dram_unit,omitempty"`
+	LaunchUS      float64               `json:"launch_us,omitempty"`
+	BlockUS       float64               `json:"block_us,omitempty"`
+	OpUS          float64               `json:"op_us,omitempty"`
+	RowUS         float64               `json:"row_us,omitempty"`
 }
 
-// Calibrated is the row with the measured rates in the place of its own.
+// credible is how far a measured coefficient may be from the row's, either way: beyond that the measurement is more
+// likely wrong than the machine that different.
+const credible = 6
+
+// Calibrated is the row with the measured coefficients in the place of its own, as far as they are credible: within
+// a factor of 6 of them, rates falling from level to level, more rows no less efficient.
 func Calibrated(r Row, m Measurements) Row {
 	set := func(dst *float64, v float64) {
-		if v > 0 {
+		if v > 0 && v < *dst*credible && v > *dst/credible {
 			*dst = v
 		}
 	}
-	if m.MatMulF32 > 0 {
-		scale := m.MatMulF32 / r.MatMul[ugraph.F32]
-		r.MatMul = maps.Clone(r.MatMul)
-		for t := range r.MatMul {
-			r.MatMul[t] *= scale
+	peak := r.MatMul[ugraph.F32]
+	set(&peak, m.MatMulF32)
+	scale := peak / r.MatMul[ugraph.F32]
+	r.MatMul = maps.Clone(r.MatMul)
+	for t := range r.MatMul {
+		r.MatMul[t] *= scale
+	}
+	if len(m.RowEfficiency) == len(r.RowEfficiency) {
+		r.RowEfficiency = append([]float64(nil), r.RowEfficiency...)
+		last := 0.0
+		for i := range r.RowEfficiency {
+			set(&r.RowEfficiency[i], min(m.RowEfficiency[i], 1))
+			last = max(last, r.RowEfficiency[i])
+			r.RowEfficiency[i] = last
 		}
 	}
-	if len(m.RowEfficiency) > 0 {
-		r.RowEfficiency = append([]float64(nil), m.RowEfficiency...)
+	pack := r.Pack
+	set(&r.Pack, m.Pack)
+	if pack > 0 {
+		r.Strided *= r.Pack / pack
 	}
 	set(&r.Simple, m.Simple)
 	set(&r.Transcend, m.Transcend)
 	set(&r.Reduce, m.Reduce)
+	set(&r.Move, m.Move)
+	r.Casts = maps.Clone(r.Casts)
+	for t, c := range m.Casts {
+		own := r.CastRate(t)
+		set(&own.Widen, c.Widen)
+		set(&own.Round, c.Round)
+		if r.Casts == nil {
+			r.Casts = map[ugraph.DType]Cast{}
+		}
+		r.Casts[t] = own
+	}
 	set(&r.DRAM, m.DRAM)
 	set(&r.DRAMUnit, m.DRAMUnit)
-	set(&r.LaunchUS, m.LaunchUS)
-	if len(m.Levels) > 0 {
-		r.Levels = append([]Level(nil), m.Levels...)
+	r.DRAMUnit = min(r.DRAMUnit, r.DRAM)
+	if len(m.LevelGBps) == len(r.Levels) {
+		r.Levels = append([]Level(nil), r.Levels...)
+		for i := len(r.Levels) - 1; i >= 0; i-- {
+			set(&r.Levels[i].GBps, m.LevelGBps[i])
+			slower := r.DRAMUnit
+			if i < len(r.Levels)-1 {
+				slower = r.Levels[i+1].GBps
+			}
+			r.Levels[i].GBps = max(r.Levels[i].GBps, slower)
+		}
 	}
+	set(&r.LaunchUS, m.LaunchUS)
+	set(&r.BlockUS, m.BlockUS)
+	set(&r.OpUS, m.OpUS)
+	set(&r.RowUS, m.RowUS)
 	return r
 }

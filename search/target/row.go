@@ -36,6 +36,8 @@ type Row struct {
 	Available bool   // whether kernels for it can be made
 	Message   string // why not, and when
 
+	Calibration string // what tells measured coefficients from others; "": those of the table
+
 	Units int // cores, or streaming multiprocessors
 
 	// MatMul is the peak rate of multiply-add operations (2 a term) by element type of the operands;

@@ -41,7 +41,7 @@ var rows = []Row{
 		Simple: 18, Transcend: 21, Reduce: 24, Move: 4, Casts: castsAVX2,
 		Levels: []Level{{"L1", 32 << 10, false, 200}, {"L2", 512 << 10, false, 100}, {"L3", 16 << 20, true, 60}},
 		DRAM:   26, DRAMUnit: 17,
-		LaunchUS: 3, BlockUS: 0.3, OpUS: 0.05, RowUS: 0.035, TileBudget: 4 << 20,
+		LaunchUS: 3, BlockUS: 0.3, OpUS: 0.05, RowUS: 0.02, TileBudget: 4 << 20,
 	},
 	{
 		Name: "cpu:avx512", Kind: CPU, Available: true, Doc: "x86-64 with AVX-512 (F, BW, DQ, VL); run by the AVX2 kernels",
@@ -52,7 +52,7 @@ var rows = []Row{
 		Simple: 18, Transcend: 21, Reduce: 24, Move: 4, Casts: castsAVX2,
 		Levels: []Level{{"L1", 48 << 10, false, 220}, {"L2", 2 << 20, false, 100}, {"L3", 16 << 20, true, 40}},
 		DRAM:   30, DRAMUnit: 13,
-		LaunchUS: 3, BlockUS: 0.3, OpUS: 0.05, RowUS: 0.035, TileBudget: 8 << 20,
+		LaunchUS: 3, BlockUS: 0.3, OpUS: 0.05, RowUS: 0.02, TileBudget: 8 << 20,
 	},
 	{
 		Name: "cuda:sm_80", Kind: CUDA, Message: cudaLater, Doc: "NVIDIA A100",

@@ -1,6 +1,8 @@
 package target
 
 import (
+	"math"
+	"slices"
 	"testing"
 
 	"github.com/morgana-ml/morgana/ugraph"
@@ -54,15 +56,31 @@ func TestResolve(t *testing.T) {
 
 func TestCalibrated(t *testing.T) {
 	r, _ := ByName("cpu:avx2")
-	c := Calibrated(r, Measurements{MatMulF32: 200, DRAM: 50})
-	if c.MatMulRate(ugraph.F32) != 200 || c.MatMulRate(ugraph.F64) != 24 || c.DRAM != 50 || c.Simple != r.Simple {
+	c := Calibrated(r, Measurements{MatMulF32: 200, DRAM: 50, OpUS: 0.1, Casts: map[ugraph.DType]Cast{ugraph.F16: {20, 8}},
+		RowEfficiency: []float64{0.3, 0.6, 0.5, 0.8, 0.9, 1.2}, LevelGBps: []float64{300, 150, 160}})
+	if c.MatMulRate(ugraph.F32) != 200 || c.MatMulRate(ugraph.F64) != 24 || c.DRAM != 50 || c.OpUS != 0.1 || c.Simple != r.Simple {
 		t.Errorf("calibrated row: %+v", c)
 	}
-	if again, _ := ByName("cpu:avx2"); again.MatMulRate(ugraph.F32) != 100 {
+	if c.CastRate(ugraph.F16) != (Cast{20, 8}) || c.CastRate(ugraph.F8E4M3) != r.CastRate(ugraph.F8E4M3) {
+		t.Errorf("casts: %v", c.Casts)
+	}
+	if want := []float64{0.3, 0.6, 0.6, 0.8, 0.9, 1}; !slices.Equal(c.RowEfficiency, want) {
+		t.Errorf("more rows are no less efficient: %v, want %v", c.RowEfficiency, want)
+	}
+	if c.Levels[1].GBps != 160 { // a farther level is not faster
+		t.Errorf("levels: %v", c.Levels)
+	}
+	if err := c.Check(); err != nil {
+		t.Error(err)
+	}
+	if again, _ := ByName("cpu:avx2"); again.MatMulRate(ugraph.F32) != 100 || again.CastRate(ugraph.F16).Widen == 20 || again.Levels[0].GBps == 300 {
 		t.Error("calibrating changed the table")
 	}
 	if c.MatMulRate(ugraph.F16) != 200 {
 		t.Error("an element type without a rate runs at that of f32")
+	}
+	if c := Calibrated(r, Measurements{MatMulF32: 1000, RowUS: 1e-9, DRAM: math.NaN()}); c.MatMulRate(ugraph.F32) != 100 || c.RowUS != r.RowUS || c.DRAM != r.DRAM {
+		t.Errorf("what is not credible was taken: %+v", c)
 	}
 }
 
