@@ -2,7 +2,10 @@ package search
 
 import (
 	"context"
+	"flag"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/morgana-ml/morgana/models/programs"
 	"github.com/morgana-ml/morgana/models/programs/programtest"
@@ -10,17 +13,18 @@ import (
 	"github.com/morgana-ml/morgana/verify"
 )
 
+var all = flag.Bool("all", false, "explain the winners of all embedded programs")
+
 // The way from every embedded program to its winner is replayed: package verify holds each step for equal to the
 // one before, or, where it does not decide a step alone, the next, and the last step is the winner.
 func TestExplanationsAreReplayed(t *testing.T) {
 	alone, steps, nameless := 0, 0, 0
-	for _, info := range programs.List() {
+	for _, info := range every() {
 		t.Run(info.Name, func(t *testing.T) {
-			if testing.Short() && !short[info.Name] {
-				t.Skip("-short")
-			}
-			r := best(t, info.Name)
-			path, err := r.Explain(context.Background(), Options{})
+			ctx, stop := context.WithTimeout(context.Background(), time.Minute)
+			defer stop()
+			r := optimize(t, programtest.Program(t, info.Name), Options{Budget: 20 * time.Second})
+			path, err := r.Explain(ctx, Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -33,7 +37,7 @@ func TestExplanationsAreReplayed(t *testing.T) {
 			if len(path) == 0 || !ugraph.Equal(path[len(path)-1].Graph, r.Best.Graph) {
 				t.Fatalf("%d steps, and the last is not the winner", len(path))
 			}
-			ok, err := Replay(context.Background(), r.Program, path, verify.Options{Seed: 1})
+			ok, err := Replay(ctx, r.Program, path, verify.Options{Seed: 1})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -81,4 +85,19 @@ func TestExplainOfAStranger(t *testing.T) {
 	if path, err := Explain(context.Background(), p, p, row, Options{}); err != nil || len(path) != 0 {
 		t.Errorf("the program itself: %v, %v", path, err)
 	}
+}
+
+// every lists the programs whose winners are explained: all base programs and a part of the families', with -all
+// all of these, with -short or the race detector three.
+func every() []programs.Info {
+	list := programs.List()
+	if testing.Short() || slowdown > 1 {
+		return slices.DeleteFunc(list, func(i programs.Info) bool { return !short[i.Name] })
+	}
+	for i, p := range programs.All()[len(list):] {
+		if i%9 == 0 || *all {
+			list = append(list, p)
+		}
+	}
+	return list
 }

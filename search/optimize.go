@@ -60,7 +60,7 @@ func (o *Options) fill() {
 type Event struct {
 	Stage      string // read, algebra, schedule, verify, lower, measure
 	Done, Of   int
-	BestUS     float64 // best so far, predicted or measured
+	BestUS     float64 // best so far at the first tuning size, predicted or measured
 	BaselineUS float64
 	SoFar      Result // what Optimize would return if it ended now, but for Stop; a copy
 }
@@ -94,9 +94,9 @@ type Rejection struct {
 type Choice struct {
 	Graph       *ugraph.Graph
 	Lowered     *ugraph.Graph // what the target runs; Graph where there is no lowering
-	Cost        *cost.Report  // at the first tuning size
-	PredictedUS float64
-	MeasuredUS  float64 // 0: not measured
+	Cost        *cost.Report  // at the first tuning size, where it is measured
+	PredictedUS float64       // what candidates are ordered by: the geometric mean over the tuning sizes
+	MeasuredUS  float64       // 0: not measured
 	Executed    bool
 	FloatError  float64 // largest relative error of the executed instance against float64
 	Derivation  string  // which laws lead from the program to it
@@ -231,11 +231,11 @@ func (s *state) report(stage string, done, of int) {
 	}
 	best := s.r.Best.MeasuredUS
 	if best == 0 {
-		best = s.r.Best.PredictedUS
+		best = s.r.Best.Cost.US
 	}
 	base := s.r.Baseline.MeasuredUS
 	if base == 0 {
-		base = s.r.Baseline.PredictedUS
+		base = s.r.Baseline.Cost.US
 	}
 	s.opt.Progress(Event{Stage: stage, Done: done, Of: of, BestUS: best, BaselineUS: base, SoFar: s.soFar()})
 }

@@ -158,7 +158,7 @@ func (c *closure) seed(nodes bool) {
 		}
 		v.size, v.forms = sizes[i], []polyID{forms[i]}
 		// What the closure's language lacks (integers, masks, where) is a seed in any case.
-		if v.leaf != nil || known && (nodes || !c.speaks(n)) {
+		if v.leaf != nil || known && (nodes || !c.speaks(n, c.d)) {
 			at, ok := c.byPrint[v.print()]
 			if !ok {
 				at = c.enter(v)
@@ -177,13 +177,13 @@ func (c *closure) seed(nodes bool) {
 	}
 }
 
-// speaks tells whether the closure itself may find the node's application.
-func (c *closure) speaks(n expr.Node) bool {
+// speaks tells whether the closure itself may find the application of a node of d.
+func (c *closure) speaks(n expr.Node, d *expr.DAG) bool {
 	if !n.DType.IsFloat() || len(n.Args) > 2 {
 		return false
 	}
 	for _, a := range n.Args {
-		if !c.d.Nodes[a].DType.IsFloat() {
+		if !d.Nodes[a].DType.IsFloat() {
 			return false
 		}
 	}
