@@ -21,6 +21,7 @@ import (
 // searchJSON is search.json of a bundle, an entry per target: what the search did, without times.
 type searchJSON struct {
 	Target     string             `json:"target"`
+	Dim        ugraph.Env         `json:"dim,omitempty"` // the sizes of symbols that the predictions are for
 	Stop       string             `json:"stop"`
 	Stats      search.Stats       `json:"search"`
 	Derivation string             `json:"derivation,omitempty"`
@@ -67,7 +68,7 @@ func writeBundle(a *app, dir string, s subject, rs []*found, goPackage string) e
 		if err != nil {
 			return err
 		}
-		ss = append(ss, searchJSON{r.Row.Name, r.Stop, r.Stats, r.Best.Derivation, r.Best.PredictedUS, r.Baseline.PredictedUS, reads, r.Rejections, r.Reason})
+		ss = append(ss, searchJSON{r.Row.Name, r.Env, r.Stop, r.Stats, r.Best.Derivation, r.Best.Cost.US, r.Baseline.Cost.US, reads, r.Rejections, r.Reason})
 		vs = append(vs, verifyJSON{r.Row.Name, ugraph.Hash(r.Best.Graph), r.Best.Equal, r.Best.Stable, r.Best.Executed})
 		ts = append(ts, timingJSON{r.Row.Name, r.Seconds, r.MeasureSeconds, r.Best.MeasuredUS, r.Baseline.MeasuredUS, r.bestUS, r.baselineUS, r.Best.FloatError, r.Near})
 	}

@@ -52,22 +52,23 @@ type verificationJSON struct {
 }
 
 type optimizeJSON struct {
-	Program      string           `json:"program"`
-	Target       string           `json:"target"`
-	Seconds      float64          `json:"seconds"`
-	SearchS      float64          `json:"search_seconds"`            // of seconds: all but measuring
-	MeasureS     float64          `json:"measure_seconds,omitempty"` // of seconds: timing the candidates
-	Stop         string           `json:"stop"`
-	FromStore    bool             `json:"from_store"`
-	Search       search.Stats     `json:"search"`
-	Best         choiceJSON       `json:"best"`
-	Baseline     choiceJSON       `json:"baseline"`
-	Speedup      float64          `json:"speedup"`
-	Verification verificationJSON `json:"verification"`
-	Bundle       string           `json:"bundle"`
-	Reads        string           `json:"reads"` // how often the best reads the inputs, and why
-	Near         []string         `json:"near,omitempty"`
-	Reason       string           `json:"reason,omitempty"`
+	Program      string            `json:"program"`
+	Target       string            `json:"target"`
+	Dim          ugraph.Env        `json:"dim,omitempty"` // the sizes of symbols that every number here is for: the first that was tuned at
+	Seconds      float64           `json:"seconds"`
+	SearchS      float64           `json:"search_seconds"`            // of seconds: all but measuring
+	MeasureS     float64           `json:"measure_seconds,omitempty"` // of seconds: timing the candidates
+	Stop         string            `json:"stop"`
+	FromStore    bool              `json:"from_store"`
+	Search       search.Stats      `json:"search"`
+	Best         choiceJSON        `json:"best"`
+	Baseline     choiceJSON        `json:"baseline"`
+	Speedup      float64           `json:"speedup"`
+	Verification *verificationJSON `json:"verification,omitempty"` // absent where the program itself is the best
+	Bundle       string            `json:"bundle"`
+	Reads        string            `json:"reads"` // how often the best reads the inputs, and why
+	Near         []string          `json:"near,omitempty"`
+	Reason       string            `json:"reason,omitempty"`
 }
 
 func (c *optimizeCmd) Run(a *app) error {
@@ -289,10 +290,10 @@ func resultJSON(s subject, r *search.Result, out string) (optimizeJSON, error) {
 		return optimizeJSON{}, err
 	}
 	conv := func(c *search.Choice) choiceJSON {
-		j := choiceJSON{Kernels: len(c.Cost.Kernels), PredictedUS: c.PredictedUS, MeasuredUS: c.MeasuredUS, Bytes: c.Cost.Bytes, Flops: c.Cost.Flops}
+		j := choiceJSON{Kernels: len(c.Cost.Kernels), PredictedUS: c.Cost.US, MeasuredUS: c.MeasuredUS, Bytes: c.Cost.Bytes, Flops: c.Cost.Flops}
 		return j
 	}
-	j := optimizeJSON{Program: s.name, Target: r.Row.Name, Seconds: r.Seconds, SearchS: r.Seconds - r.MeasureSeconds, MeasureS: r.MeasureSeconds,
+	j := optimizeJSON{Program: s.name, Target: r.Row.Name, Dim: r.Env, Seconds: r.Seconds, SearchS: r.Seconds - r.MeasureSeconds, MeasureS: r.MeasureSeconds,
 		Stop: r.Stop, FromStore: r.FromStore, Search: r.Stats,
 		Best: conv(r.Best), Baseline: conv(r.Baseline), Bundle: out, Near: r.Near, Reason: r.Reason}
 	if j.Reads, err = cost.Passes(r.Best.Graph, r.Env, &r.Row); err != nil {
@@ -302,19 +303,23 @@ func resultJSON(s subject, r *search.Result, out string) (optimizeJSON, error) {
 	switch {
 	case r.Best.MeasuredUS > 0 && r.Baseline.MeasuredUS > 0:
 		j.Speedup = r.Baseline.MeasuredUS / r.Best.MeasuredUS
-	case r.Best.PredictedUS > 0:
-		j.Speedup = r.Baseline.PredictedUS / r.Best.PredictedUS
+	case r.Best.Cost.US > 0:
+		j.Speedup = r.Baseline.Cost.US / r.Best.Cost.US
 	default: // nothing to compute
 		j.Speedup = 1
 	}
 	if e := r.Best.Equal; e != nil {
-		j.Verification = verificationJSON{ErrorLog2: e.ErrorLog2, Tests: e.Tests, Seed: e.Seed, FloatMaxRelError: r.Best.FloatError}
+		j.Verification = &verificationJSON{ErrorLog2: e.ErrorLog2, Tests: e.Tests, Seed: e.Seed, FloatMaxRelError: r.Best.FloatError}
 	}
 	return j, nil
 }
 
 func printResult(a *app, j optimizeJSON) {
-	fmt.Fprintf(a.stdout, "%s on %s: %d kernel", j.Program, j.Target, j.Best.Kernels)
+	fmt.Fprintf(a.stdout, "%s on %s", j.Program, j.Target)
+	if at := dimText(j.Dim); at != "" {
+		fmt.Fprintf(a.stdout, " at %s", at)
+	}
+	fmt.Fprintf(a.stdout, ": %d kernel", j.Best.Kernels)
 	if j.Best.Kernels != 1 {
 		fmt.Fprint(a.stdout, "s")
 	}

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"sort"
 	"strings"
 
@@ -196,6 +198,15 @@ func sizesText(g *ugraph.Graph, env ugraph.Env) string {
 	var s []string
 	for _, sym := range g.Symbols {
 		s = append(s, fmt.Sprintf("%s = %d", sym.Name, env[sym.Name]))
+	}
+	return strings.Join(s, ", ")
+}
+
+// dimText is sizesText without a graph to say the order: sorted by name.
+func dimText(env ugraph.Env) string {
+	var s []string
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		s = append(s, fmt.Sprintf("%s = %d", name, env[name]))
 	}
 	return strings.Join(s, ", ")
 }

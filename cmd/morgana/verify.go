@@ -69,7 +69,7 @@ func (c *verifyCmd) Run(a *app) error {
 		}
 	}
 	if c.JSON {
-		if err := json.NewEncoder(a.stdout).Encode(r); err != nil {
+		if err := json.NewEncoder(a.stdout).Encode(answerOf(r)); err != nil {
 			return err
 		}
 	} else {
@@ -82,6 +82,20 @@ func (c *verifyCmd) Run(a *app) error {
 		return &exitError{code: exitNo}
 	}
 	return nil
+}
+
+// answerJSON is a verification's record with what is known alone: there is no probability of error where the graphs
+// are not shown to be equal.
+type answerJSON struct {
+	*verify.Result
+	ErrorLog2 *float64 `json:"error_log2,omitempty"` // in the place of the record's
+}
+
+func answerOf(r *verify.Result) answerJSON {
+	if !r.Equal {
+		return answerJSON{Result: r}
+	}
+	return answerJSON{r, &r.ErrorLog2}
 }
 
 // stabilityOf judges y against x. A graph is as stable as itself, however long it would take to measure that.
