@@ -67,10 +67,11 @@ func Sample(ctx context.Context, program *ugraph.Graph, row target.Row, m Measur
 	if err != nil {
 		return nil, err
 	}
+	searched := len(plans)
 	if single != nil && len(single.Groups) > len(plans[0].plan.Groups) {
 		plans = append(plans, planned{plans[0].variant, single})
 	}
-	cands, err := s.draw(ctx, plans, d)
+	cands, err := s.draw(ctx, plans, searched, d)
 	if err != nil {
 		return nil, err
 	}
@@ -83,8 +84,8 @@ func binOf(us, least float64, d Draw) int {
 }
 
 // draw takes up to spares candidates for each part of the range of times: tilings of the groups of a plan, drawn evenly,
-// and put together at random.
-func (s *state) draw(ctx context.Context, plans []planned, d Draw) ([][]candidate, error) {
+// and put together at random; the first searched plans are those of the search.
+func (s *state) draw(ctx context.Context, plans []planned, searched int, d Draw) ([][]candidate, error) {
 	rng := rand.New(rand.NewPCG(s.opt.Seed, uint64(len(plans))))
 	least := math.Inf(1)
 	for _, p := range plans {
@@ -95,8 +96,12 @@ func (s *state) draw(ctx context.Context, plans []planned, d Draw) ([][]candidat
 		choice []int
 		us     float64
 	}
-	bins := make([][]pick, d.Count)
-	seen := make([]int, d.Count)
+	// Of the plans of the search, and of the one of single operators, which has far more ways to be put together.
+	var bins [2][][]pick
+	var seen [2][]int
+	for k := range bins {
+		bins[k], seen[k] = make([][]pick, d.Count), make([]int, d.Count)
+	}
 	for i := range plans {
 		plan := plans[i].plan
 		for g := range plan.Groups {
@@ -130,17 +135,22 @@ func (s *state) draw(ctx context.Context, plans []planned, d Draw) ([][]candidat
 				continue
 			}
 			p := pick{i, choice, us}
-			if seen[at]++; len(bins[at]) < spares {
-				bins[at] = append(bins[at], p)
-			} else if k := rng.IntN(seen[at]); k < spares {
-				bins[at][k] = p
+			kind := 0
+			if i >= searched {
+				kind = 1
+			}
+			if seen[kind][at]++; len(bins[kind][at]) < spares {
+				bins[kind][at] = append(bins[kind][at], p)
+			} else if k := rng.IntN(seen[kind][at]); k < spares {
+				bins[kind][at][k] = p
 			}
 		}
 	}
 	out := make([][]candidate, d.Count)
 	hashes := map[string]bool{}
-	for at := range bins {
-		for _, p := range bins[at] {
+	for at := range out {
+		// The two take turns in coming first.
+		for _, p := range slices.Concat(bins[at%2][at], bins[1-at%2][at]) {
 			g, err := emit(plans[p.plan].plan, p.choice)
 			if err != nil {
 				continue // a tiling that cannot be written is none
