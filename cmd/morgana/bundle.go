@@ -10,7 +10,10 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/morgana-ml/morgana/cmd/morgana/internal/execute"
 	"github.com/morgana-ml/morgana/codegen/bundle"
+	"github.com/morgana-ml/morgana/runtime/cpu"
+	"github.com/morgana-ml/morgana/runtime/tensor"
 	"github.com/morgana-ml/morgana/search"
 	"github.com/morgana-ml/morgana/search/cost"
 	"github.com/morgana-ml/morgana/search/store"
@@ -125,7 +128,7 @@ func resolveBundle(ctx context.Context, dir string) ([]subject, error) {
 	if st, err := store.Open(""); err == nil {
 		memory = st
 	}
-	r, err := b.Runnable(name, verifier(ctx), memory)
+	r, err := b.Runnable(name, verifier(ctx), executor(ctx), memory)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
@@ -143,6 +146,19 @@ func verifier(ctx context.Context) bundle.Verifier {
 			return errors.New(r.Reason)
 		}
 		return nil
+	}
+}
+
+// executor runs a bundle's graph once on a small ragged instance, as a search does with every candidate.
+func executor(ctx context.Context) bundle.Executor {
+	return func(g *ugraph.Graph) error {
+		d := cpu.New(0)
+		defer d.Close()
+		m := &execute.CPU{Device: d, Inputs: func(g *ugraph.Graph, env ugraph.Env) (map[string]*tensor.Tensor, error) {
+			return seededInputs(g, env, 1, nil)
+		}}
+		_, err := m.Execute(ctx, g)
+		return err
 	}
 }
 

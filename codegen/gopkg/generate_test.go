@@ -111,7 +111,7 @@ func TestGeneratedPackage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bundle.Bundle{Program: gs[0], Targets: []bundle.Target{{Name: "cpu:generic", Graph: gs[1]}},
+	b := &bundle.Bundle{Program: gs[0], Targets: []bundle.Target{{Name: "cpu:generic", Graph: gs[1], Executed: true}},
 		Verification: []byte(`{}`), Timing: []byte(`{}`), Report: []byte("<!doctype html>")}
 	if b.GoFiles, err = Generate(b, "mixed"); err != nil {
 		t.Fatal(err)

@@ -36,7 +36,8 @@ func WithWeights(w map[string]*tensor.Tensor) BundleOption {
 // LoadBundle reads a bundle from the root of fsys (os.DirFS of a folder, an embed.FS, or fs.Sub of
 // either) and prepares what it holds for the CPU. Unless the memory knows its content, the verifier
 // must accept it first: nothing unverified is loaded. Errors: those of bundle.Load; a *bundle.TargetError
-// listing what is inside; bundle.ErrUnverified; those of Device.Load.
+// listing what is inside; bundle.ErrUnverified; bundle.ErrNotExecuted for kernels that
+// the record says have never run; those of Device.Load.
 func LoadBundle(dev *Device, fsys fs.FS, opts ...BundleOption) (*Program, error) {
 	b, err := bundle.Load(fsys)
 	if err != nil {
@@ -68,7 +69,7 @@ func (d *Device) loadBundle(b *bundle.Bundle, opts []BundleOption) (*Program, er
 			}
 		}
 	}
-	r, err := b.Runnable(o.target, o.verifier, o.memory)
+	r, err := b.Runnable(o.target, o.verifier, nil, o.memory)
 	if err != nil {
 		return nil, err
 	}

@@ -36,7 +36,7 @@ func writeScaled(t *testing.T, targets ...string) string {
 	}
 	b := &bundle.Bundle{Program: gs[0]}
 	for _, name := range targets {
-		b.Targets = append(b.Targets, bundle.Target{Name: name, Graph: gs[1]})
+		b.Targets = append(b.Targets, bundle.Target{Name: name, Graph: gs[1], Executed: true})
 	}
 	dir := filepath.Join(t.TempDir(), "scaled.morgana")
 	if err := bundle.Write(dir, b); err != nil {

@@ -46,7 +46,7 @@ ugraph fused for double(X: f32[N, 2]) -> (Y) where N <= 64 {
 		log.Fatal(err)
 	}
 	dir = filepath.Join(tmp, "double.morgana")
-	if err := bundle.Write(dir, &bundle.Bundle{Program: gs[0], Targets: []bundle.Target{{Name: "cpu", Graph: gs[1]}}}); err != nil {
+	if err := bundle.Write(dir, &bundle.Bundle{Program: gs[0], Targets: []bundle.Target{{Name: "cpu", Graph: gs[1], Executed: true}}}); err != nil {
 		log.Fatal(err)
 	}
 	return dir, func() { os.RemoveAll(tmp) }
