@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"math/bits"
 	"slices"
 
 	"github.com/morgana-ml/morgana/search/cost"
@@ -234,6 +235,16 @@ func (r *pricer) dim(axis int, n, tile int64) cost.Dim {
 		return cost.CutColumns(n, tile, r.m.row.ColumnGroup)
 	}
 	return cost.Cut(n, tile)
+}
+
+// turn reverses the first n dimensions of the grid of r.k: all else is the same.
+func (r *pricer) turn(n int) {
+	slices.Reverse(r.k.Grid[:n])
+	for i := range r.k.Loads {
+		cut := &r.k.Loads[i].Cut
+		low := *cut & (1<<n - 1)
+		*cut = *cut&^(1<<n-1) | bits.Reverse64(low)>>(64-n)
+	}
 }
 
 func (r *pricer) cached(t *tensor) bool {

@@ -136,6 +136,7 @@ type search struct {
 	prepared
 	by     []float64
 	levels []level
+	turned bool // the pricers hold the kernel of the point with its grid in the opposite order
 }
 
 // prepared is a form made ready for pricing.
@@ -229,7 +230,13 @@ func (s *search) value(p *point) (mean float64, by []float64, ok bool) {
 	by = s.by[:0]
 	split := p.split > 0 && !s.f.Direct
 	for _, r := range s.pricers {
-		us := r.kernel(p).US(s.opt.Row)
+		k := &r.k
+		if s.turned {
+			r.turn(len(p.grid))
+		} else {
+			k = r.kernel(p)
+		}
+		us := k.US(s.opt.Row)
 		if split {
 			us += s.opt.Row.LaunchUS // the least that the second kernel takes
 		}
@@ -385,7 +392,9 @@ func (s *search) leaf(p *point) {
 		r := *p
 		r.grid = slices.Clone(p.grid)
 		slices.Reverse(r.grid)
+		s.turned = true
 		s.price(&r)
+		s.turned = false
 	}
 }
 
