@@ -7,7 +7,9 @@
 //	verify     verify.Equal, stability.Check          ──▶ answer with witness
 //	run, bench execute.Session on runtime/cpu         ──▶ times, outputs, check against float64; benchcmp
 //	show       cost.Graph, report                     ──▶ text, page
-//	import, fmt, list, targets, version, table
+//	schedules  search.Sample, execute.Rounds          ──▶ how well the cost model ranks (internal/rank), plot (internal/scatter)
+//	targets    internal/calibrate                     ──▶ coefficients of this machine, kept beside the store
+//	import, fmt, list, version, table
 //
 // Exit codes: 0 done; 1 the answer is no; 2 bad usage or input, or something that the environment refuses;
 // 3 an internal failure; 130 interrupted before there was a result. stdout carries the result, stderr

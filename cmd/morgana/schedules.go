@@ -82,28 +82,30 @@ func (c *schedulesCmd) Run(a *app) error {
 	}}
 	var plot []scatter.Series
 	var rho, five []float64
-	if !c.JSON {
-		fmt.Fprint(a.stdout, "| program | schedules | predicted µs | measured µs | noise | rank correlation | best of first 5 |\n|---|---|---|---|---|---|---|\n")
-	}
+	var ss []subject
 	for _, x := range c.X {
-		ss, err := resolvePrograms(a.ctx, x)
+		more, err := resolvePrograms(a.ctx, x)
 		if err != nil {
 			return err
 		}
-		for _, s := range ss {
-			r, err := c.one(a, m, s, row)
-			if err != nil {
-				return fmt.Errorf("%s: %w", s.name, err)
-			}
-			rho, five = append(rho, r.Spearman), append(five, r.FirstFive)
-			series := scatter.Series{Name: s.name}
-			for _, t := range r.Schedules {
-				series.Points = append(series.Points, scatter.Point{X: t.PredictedUS, Y: t.MeasuredUS})
-			}
-			plot = append(plot, series)
-			if err := c.print(a, r); err != nil {
-				return err
-			}
+		ss = append(ss, more...)
+	}
+	if !c.JSON {
+		fmt.Fprint(a.stdout, "| program | schedules | predicted µs | measured µs | noise | rank correlation | best of first 5 |\n|---|---|---|---|---|---|---|\n")
+	}
+	for _, x := range ss {
+		r, err := c.one(a, m, x, row)
+		if err != nil {
+			return fmt.Errorf("%s: %w", x.name, err)
+		}
+		rho, five = append(rho, r.Spearman), append(five, r.FirstFive)
+		series := scatter.Series{Name: x.name}
+		for _, t := range r.Schedules {
+			series.Points = append(series.Points, scatter.Point{X: t.PredictedUS, Y: t.MeasuredUS})
+		}
+		plot = append(plot, series)
+		if err := c.print(a, r); err != nil {
+			return err
 		}
 	}
 	if !c.JSON {
