@@ -39,7 +39,7 @@
 // model cannot tell variants apart, and tilings of one variant differ less than it errs; but three
 // variants hold nearly every winner, and each candidate costs a verification.
 //
-// Why are variants priced as one kernel before they are partitioned? Partitioning is nine tenths of the
+// Why are variants priced as one kernel before they are partitioned? Partitioning is most of the
 // time, and few variants deserve it: of 24 forms of attention with norms on queries and keys 3. On the embedded
 // programs and on random ones the best plan is that of partitioning every variant (TestFinalistsLoseNothing).
 //
@@ -54,6 +54,65 @@
 // answer that it could have had.
 //
 // EXAMPLE.md follows one program through all of these stages; BOUNDS.md says what is exact, bounded and heuristic.
+//
+// # Speed
+//
+// Milliseconds on two cores of a server (AMD EPYC, Linux) that other builds kept busy, without a store and without
+// measuring. Verify is the wall time of all checks, of which the two that follow are those of the winner alone, on one
+// core; judging the stability of the program itself has begun while candidates are sought. By
+//
+//	go test ./search -run '^$' -bench Stages -benchtime 1x      (MORGANA_FULL=1: every embedded program)
+//
+//	                     all  algebra  schedule  verify  (equal  stable)  states  states/s
+//	gated_mlp             60        0        12      48       1      47     3286    263907
+//	gqa                  155        1        34     120       4     126     6967    198199
+//	mha                  211        1        43     166       2     138    21915    497174
+//	mqa                  141        5        28     108       5     121     9113    277512
+//	qknorm_gqa           614       45       359     209      39     277    39517     97755
+//	qvnorm_gqa           486       81       149     255      28     279    33287    144850
+//	lora                  47        4        10      32       0      43     5643    382846
+//	moe                   82        5        10      67       1      74     5944    413096
+//	ntrans               110       15        26      69       1      99      106      2587
+//	rmsnorm_linear        85        4        10      71       1      86     4803    333990
+//	softmax_wide         160        3         1     156       1     164      563    146441
+//	layer_norm           134        4        22     102       1     115     1241     47535
+//	mlp_decode           244       10        55     179       5     273    17764    273673
+//	attention_decode     309        2       140     164       5     264    12038     85131
+//	tiny                  10        1         5       5       1       7      328     60922
+//
+// What a search has when its time is over (-bench Quality): the predicted time of the program over that of the answer.
+// A search has nothing until its first candidate is verified, and that is the one of the best prediction: it then ends.
+//
+//	after s               0.3      1      3     10
+//	gqa, mha             1.00   1.67, 1.45 from then on
+//	qknorm, qvnorm_gqa   1.00   1.00   1.70, 1.65
+//	attention_decode     1.00   1.49   1.49   1.49
+//	mqa, ntrans, layer_norm, softmax_wide, lora, tiny: 1.81, 4.79, 1.25, 1.12, 1.10, 2.71 from 0.3 s on
+//
+// Against the number of operators (-bench Operators): the first so many of square, mean, sqrt, division, product with
+// a weight, product with a vector, silu, sum, then the same norm and product again, and a sum.
+//
+//	operators     5     6     7     8     9    10    11    12    13    14
+//	all         172   195   176   168   184   314   308   377   596   546
+//	algebra       1     3     2     2     8     2     2    10    80    41
+//	schedule     20    28    30    40    61    53    66   119   248   189
+//	values       24    43    45    48    50    52    54    68   328   328
+//	states     1673  2639  4370  7326  7330  3705  3707  9995 19349 19349
+//
+// A closure jumps where a second product makes the first one's factor movable (68 to 328); more than 20 operators are
+// cut first (windows.go). From 10 on a chain is two kernels, or three.
+//
+// Against the number of inputs (-bench Inputs): X0 + X0·X1 + X1·X2 + …, elementwise, and X0@W1 + X2@W3 + …
+//
+//	inputs              1    2    3    4    5    6    7    8    9   10   11   12
+//	elementwise, all    6    9   14   19   32   73   97  331  617  950  190  360
+//	values              1    4   10   20   38   72  138  268  526 1040  138  268
+//	products, all           40        94       134       127       177       298
+//	values                   5        11        19        31        51        87
+//
+// The values of a sum of n terms double with n, since every part of the sum is a value: from 9 terms on the
+// algebra's limit of terms ends the closure, and programs of more than 20 operators (11 inputs) are cut, after which
+// each window's closure ends again.
 //
 // # Ablation
 //
