@@ -15,6 +15,9 @@
 // the second short. So an axis carries its parts (old and new extent) through every operator, and a
 // reshape is repeated over the parts.
 //
+// Slices and parts of an axis that shrinks are cut in proportion where that is exact, a concatenation is as long as
+// its parts become, and a tile of one element may become longer: then it is an axis like the others.
+//
 // What has no operand to follow (iota, the target of a broadcast) is mapped by number, and fails where
 // one number stands for two axes: a copy that may be another program is worse than none. A copy is
 // still not proved to be the same program at other sizes (a literal may be tied to an extent):

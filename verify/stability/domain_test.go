@@ -60,7 +60,8 @@ func TestCancelled(t *testing.T) {
 	}
 }
 
-// Goroutines that share a judge get the answers that they would get alone.
+// Goroutines that share a judge get the answers that they would get alone, whether the program's side is being
+// prepared beside them or not.
 func TestSharedJudge(t *testing.T) {
 	p := parse(t, softmaxProgram, "f32")
 	want, err := Check(context.Background(), p, p, Options{Seed: 3})
@@ -72,6 +73,7 @@ func TestSharedJudge(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := make(chan float64)
+	go j.Prepare(context.Background())
 	for range 3 {
 		go func() {
 			s, err := j.Check(context.Background(), p)
