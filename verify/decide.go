@@ -38,8 +38,27 @@ var readings = []reading{
 	{model: field.Q, roots: field.OpaqueRoots},
 }
 
+// objection is why no reading accepts.
+type objection struct {
+	miss    *mismatch  // a difference that was found, or nil
+	domain  *errDomain // where the candidate is undefined, or nil
+	reasons []string
+}
+
 // decide fills in the result. The error is not nil only where the context is done.
 func (c *check) decide() error {
+	why, err := c.read()
+	if why == nil || err != nil {
+		return err
+	}
+	c.res.Checks = nil
+	c.res.ErrorLog2, c.res.Tests = 0, max(c.res.Tests, 1)
+	c.refuse(why.miss, why.domain, why.reasons)
+	return c.ctx.Err()
+}
+
+// read tries the readings. One that accepts fills in the result, and the objection is nil.
+func (c *check) read() (*objection, error) {
 	c.key = c.streamKey()
 	c.env = c.realEnv()
 	var firstMiss *mismatch
@@ -52,7 +71,7 @@ func (c *check) decide() error {
 		}
 		miss, err := c.try(r)
 		if c.ctx.Err() != nil {
-			return c.ctx.Err()
+			return nil, c.ctx.Err()
 		}
 		switch {
 		case err != nil:
@@ -63,7 +82,7 @@ func (c *check) decide() error {
 			bound = bound && !errors.As(err, &un)
 		case miss == nil:
 			c.res.Equal, c.res.Model = true, r.model.String()
-			return nil
+			return nil, nil
 		case r.symbols: // only proves: the literals' own values may make the graphs equal
 			reasons = append(reasons, fmt.Sprintf("%s: they differ", r))
 		case firstMiss == nil:
@@ -72,11 +91,11 @@ func (c *check) decide() error {
 		case miss.proof && !firstMiss.proof:
 			firstMiss.proof = true // a model that knows more says so too
 		}
+		if c.piece && firstMiss != nil && (firstMiss.proof || c.guess) {
+			break // of a claim that is wrong no more is asked
+		}
 	}
-	c.res.Checks = nil
-	c.res.ErrorLog2, c.res.Tests = 0, max(c.res.Tests, 1)
-	c.refuse(firstMiss, domain, reasons)
-	return c.ctx.Err()
+	return &objection{firstMiss, domain, reasons}, nil
 }
 
 // refuse says why the graphs are not accepted: not equal, with a witness, where that is certain, else
@@ -168,7 +187,7 @@ func (c *check) try(r reading) (*mismatch, error) {
 	var firstErr error
 	var miss *mismatch
 	for _, way := range c.ways() {
-		if way.lenient && miss != nil {
+		if way.lenient && (miss != nil || c.piece) {
 			break
 		}
 		var m *mismatch
@@ -185,7 +204,7 @@ func (c *check) try(r reading) (*mismatch, error) {
 			return nil, nil
 		}
 		if m != nil {
-			if way.definite {
+			if way.definite || c.piece && !way.induct {
 				return m, nil
 			}
 			if miss == nil {
@@ -289,7 +308,7 @@ func (c *check) tryInstance(r reading, w way, opaque bool) (*mismatch, error) {
 	pl.single, pl.free = single, free
 	small, err := s.solve(pl)
 	if err != nil {
-		return nil, err
+		small = in // a bound for more positions holds for one, too
 	}
 	if opaque {
 		if c.opaque, err = c.findOpaque(s.seenBy(small, free)); err != nil {

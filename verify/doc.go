@@ -16,6 +16,10 @@
 //	   ▼
 //	Result                the readings that were tried, tests, error, witness, record (decide.go, record.go)
 //
+//	whole undecided, or large: piece by piece, each piece by all of the above (compose.go):
+//	   number tensors (compose_values.go, compose_layout.go) ─▶ claims (compose_claims.go)
+//	   ─▶ two graphs on the cuts (compose_piece.go, compose_total.go) ─▶ verdict, kept by content (compose_memo.go)
+//
 // Nothing is shared with package search: streams, primes and the meaning of every operator, the
 // composite ones too, are written here again. Whatever has no meaning in the theory, a missing
 // component, exhausted redraws, a void bound: not equal, with that reason.
@@ -139,7 +143,7 @@
 // product of two of them) it says nothing.
 //
 // The bound is one for an output entry. So axes that no operator mixes have one position in the instance from
-// which it is computed.
+// which it is computed, or several, which the bound then counts too, where no such instance has the real cuts.
 //
 // Booleans and integers (labels.go). They are concrete, and a difference may hide at an assignment that random draws
 // do not meet. With n bits, or n indices of R rows, that one output entry sees, a test meets a given assignment
@@ -243,6 +247,42 @@
 //
 // Square roots are opaque first (equal arguments have equal roots: everything proved so is true), then
 // algebraic, with the sign test of 3.4.
+//
+// # Piece by piece (theory 1.8)
+//
+// Tensors of both graphs are numbered: equal inputs are one class, equal operators on equal operands are (congruence,
+// whatever the operator: of argmax, top-k, an opaque function no more is asked than that it is a function), and a
+// tensor is a view of a class: reshapes and transposes only change the order in which it is read. Composite operators
+// are replaced by their definitions, each of which is proved against this package's own meaning of the operator. The candidate is
+// walked in its order. Each tensor that is of no class of the program is claimed to be a view of one: of as many
+// elements, from the same inputs; those with the most similar operators come first. A claim is tried on the piece between it and
+// the tensors of the candidate whose class is known: these are the inputs of both sides, free and of the cut's own
+// shape. A claim that fails leaves its tensor without a class, and the piece of whatever reads it is so much larger. An output that fails is
+// tried again with fewer cuts.
+//
+// Proof. Claim: at all inputs x, an entry that the program defines has the same value in every tensor of its class, with
+// the entry of the view. Induct along the candidate's order. For congruence: the operator reads entries that the program
+// defines, and they agree. For a piece with cuts u and target T: both sides are equal wherever its program side is
+// defined, for all u, so for the u of x, which are in the candidate what they are in the program. Three things need care.
+//   - Entries of u may be undefined at x although T's entry is defined, since it does not read them. As inputs of a
+//     piece they are numbers, and u' − u' would be 0. So a cut that may be undefined is u·(d/d) with d an input of its own:
+//     an entry of the candidate may read only those entries of u that the program's entry reads (Domain, below).
+//   - Entries of u may be infinite; rules for tags are not those of numbers. A class with such entries is no cut.
+//   - Both follow from rules on the program alone (compose_total.go): which operators keep numbers numbers, what is
+//     positive, that x − max x is not +∞. In particular a divisor that is positive for all inputs makes no cut partial. Nothing else
+//     is known of a cut: it forgets that u ≥ 0, that an index is below n. So a piece that differs refutes nothing; witnesses are
+//     those of the whole.
+//
+// Element types: in exact arithmetic casts among floats change nothing, and a cut may be stored in another type than the
+// program has. f8e4m3, integers and booleans are cuts in their own type only. Tensors that depend on no input (masks of positions)
+// are never cuts but computed again in each piece, so what is known of positions is known there. Sampled entries prove no piece.
+// Where an undefined output asks for an undefined one (StrictNaN) there is no proof by pieces.
+//
+// Errors: each claim may err by 2^-10 of what is allowed, and at most 2^10 claims are tried, refuted ones and definitions included. Pieces
+// depend on nothing but their two graphs, so their verdicts can be kept, and candidates share them (Options.Memo).
+//
+// The order: a program of 16 operators or more is tried piece by piece first, a smaller one as a whole first. A graph
+// that is congruent needs no test.
 //
 // # Entries of the real size
 //

@@ -17,6 +17,8 @@ type Options struct {
 	Seed       uint64
 	StrictNaN  bool // where A is undefined, B must be
 	Candidates int  // candidates verified in this run, for the union bound; 0: 1
+
+	Memo *Memo // verdicts on pieces that are shared with other calls; nil: none are
 }
 
 // Result is the answer of Equal, as JSON the object of `morgana verify`.
@@ -152,7 +154,7 @@ func Equal(ctx context.Context, a, b *ugraph.Graph, opt Options) (*Result, error
 		c.res.Reason = why
 		return c.res, nil
 	}
-	if err := c.decide(); err != nil {
+	if err := c.answer(); err != nil {
 		return nil, err
 	}
 	return c.res, nil
@@ -180,6 +182,8 @@ type check struct {
 	scale         map[[2]int32]field.Factor // factors between conditions of both graphs, as the first test found them
 	sparseTerms   int                       // exponential monomials that bound 3.1 has made
 	partialBlocks bool                      // not all blocks that write one place were compared
+	piece         bool                      // of a composed proof: no difference needs to be shown, and no sample proves it
+	guess         bool                      // of a claim that need not hold: one reading in which it does not is enough
 }
 
 func (c *check) note(format string, args ...any) {

@@ -91,6 +91,9 @@ func (c *check) tryPlaces(r reading) (*mismatch, error) {
 		if numsErr != nil {
 			return nil, numsErr
 		}
+		if c.piece {
+			return nil, &errUndecided{"sampled entries prove no piece"}
+		}
 		if !sm.corners {
 			return nil, &errUndecided{"the positions at which the graphs change have too many combinations for sampled blocks"}
 		}

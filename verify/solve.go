@@ -18,6 +18,7 @@ type plan struct {
 	free   map[int]bool // variables of axes that may have one position
 	weigh  bool         // blocks that combine get weights instead of their real number
 	loose  bool         // nothing is proved: cuts need not stand to each other as in reality
+	wide   bool         // tiles of bound cuts have two positions or more, as in reality
 }
 
 // maxCombined bounds the number of blocks that an instance combines: up to it the real number is used.
@@ -39,6 +40,25 @@ func (s *sizing) number(i int) (int, bool) {
 		return 0, false
 	}
 	return int(n), true
+}
+
+// widen gives the tiles of bound cuts that have several positions as many as the axis needs, and two at least.
+func (s *sizing) widen(size []int, need map[int]int) {
+	owners := s.owners()
+	for i := range s.rels {
+		rel := &s.rels[i]
+		if rel.kind != tiled || rel.stacked {
+			continue
+		}
+		o, ok := owners[rel.parts[1]]
+		tile, blocks := s.find(rel.parts[0]), size[s.find(rel.parts[1])]
+		if !ok || o.grid < 0 || !s.boundGrid(o) || size[tile] != 0 || blocks < 1 {
+			continue
+		}
+		if real, ok := s.number(rel.parts[0]); ok {
+			size[tile] = min(real, max(2, (need[s.find(rel.whole)]+blocks-1)/blocks))
+		}
+	}
 }
 
 // solve finds sizes for all variables, or says which relation cannot be met.
@@ -121,6 +141,9 @@ func (s *sizing) solve(p plan) (*instance, error) {
 	if !p.real {
 		s.fillParts(whole, size, &p)
 	}
+	if p.wide {
+		s.widen(size, p.need)
+	}
 	if symbolic {
 		return nil, &errUndecided{"the number of trips is not a number, and induction over the loop failed"}
 	}
@@ -190,6 +213,12 @@ func (s *sizing) solve(p plan) (*instance, error) {
 	}
 	if !p.real && p.single == nil && !p.loose {
 		if err := s.faithful(size, p.trips == 0); err != nil {
+			if !p.wide { // parts of one position may be why
+				p.wide = true
+				if in, err := s.solve(p); err == nil {
+					return in, nil
+				}
+			}
 			return nil, err
 		}
 	}

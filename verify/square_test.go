@@ -59,7 +59,7 @@ var squareCases = []struct {
 	{"a mean with odd moments", "X: f32[2]", "max(2 * X)", "2 * (mean(X) + mean(square(X - mean(X))) / abs(sum((X - mean(X)) * (X - mean(X)) * (X - mean(X)))))", false},
 	{"a cell of three", "X: f32[1], Z: f32[1], C: f32[1]", "maximum(maximum(X, Z), C) * 2", "maximum(maximum(2 * X, 2 * Z), 2 * C) + relu(minimum(X, minimum(Z, C)) - 3)", false},
 	{"opaque functions beside", cxz, "relu(erf(X)) - relu(-erf(X))", "erf(X)", false}, // right
-	{"exponentials beside", cxz, "max(2 * exp(X))", "2 * max(exp(X))", false},         // right
+	{"exponentials beside", cxz, "max(2 * exp(X))", "2 * exp(max(X))", false},         // right
 }
 
 // squareTerms are pairs and how many independent differences decide them; 0: they are refused, for this reason.
