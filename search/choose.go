@@ -160,6 +160,7 @@ func (o Options) Verification() verify.Options {
 // verifyOne checks a candidate: equal to the program, no less stable, equal when lowered, executed.
 func (s *state) verifyOne(ctx context.Context, c candidate, jobs int) verdict {
 	opt := s.opt.Verification()
+	opt.Memo = &s.pieces
 	out := &Choice{Graph: c.graph, Lowered: c.graph, PredictedUS: c.predictedUS, Derivation: c.derivation, origin: c.origin}
 	var err error
 	if s.lower != nil {

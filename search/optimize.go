@@ -222,7 +222,8 @@ type state struct {
 	plain bool // only the program as it is written, not its other forms
 	judge func() (*stability.Judge, error)
 
-	windowTerms int // that the algebra has used in windows
+	windowTerms int         // that the algebra has used in windows
+	pieces      verify.Memo // of candidates that were verified piece by piece; forms and their lowered ones share most
 }
 
 func (s *state) report(stage string, done, of int) {
