@@ -291,7 +291,11 @@ func (r *blockReader) node(n *ugraph.Node) error {
 		r.k.Works = append(r.k.Works, Work{Kind: Move, Phase: r.phases[out], Elements: r.elems[out], Rows: 1, Rate: r.c.row.Move * Transposed})
 		return nil
 	}
-	if kind == Free || r.folded(n) {
+	switch {
+	case kind == Free:
+		return nil
+	case r.folded(n):
+		r.k.Works = append(r.k.Works, Work{Kind: kind, Phase: r.phases[out], Elements: r.elems[out], Flops: n.Op.Info().Flops, Folded: true})
 		return nil
 	}
 	w := Work{Kind: kind, Phase: r.phases[out], DType: r.g.Values[n.Args[0]].DType, Elements: r.elems[out], Flops: n.Op.Info().Flops}

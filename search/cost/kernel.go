@@ -70,6 +70,8 @@ type Work struct {
 	Rows     float64 // contiguous runs that it is called for; 1 where its tiles have no gaps
 	Rate     float64 // of Move: elements a second, 10⁹, of MatMul the peak; 0: the target's
 
+	Folded bool // computed by its reader: only the flops count
+
 	// Of products: Batch times M×K by K×N.
 	Batch, M, N, K float64
 	Packed         bool    // B is a weight
@@ -166,6 +168,9 @@ const dotRows = 0.3
 
 // workUS is the time of one operator on full tiles, in microseconds, what of it is fixed, and its flops.
 func (k *Kernel) workUS(w *Work, row *target.Row, tileBW float64) (us, fixed, flops float64) {
+	if w.Folded {
+		return 0, 0, w.Elements * w.Flops
+	}
 	fixed = row.OpUS
 	switch w.Kind {
 	case Free:

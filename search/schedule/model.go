@@ -14,19 +14,20 @@ import (
 
 // part is what one step contributes to a kernel.
 type part struct {
-	kind  cost.Kind
-	phase ugraph.Phase
-	dtype ugraph.DType
-	flops float64
-	axes  []int   // whose tile extents multiply to the elements that are worked on
-	out   []int   // axes of the result
-	args  [][]int // read from the level of the tiles
-	near  bool    // the result exists a piece at a time only
-	row   int     // the axis along which elements are contiguous, -1: none
-	byRow bool    // each row is a run of its own
-	gaps  []int   // axes along which a cut leaves gaps between the rows of an operand
-	rate  float64 // of a cast, or a product
-	after bool    // not run by a kernel that stores partial accumulators
+	kind   cost.Kind
+	phase  ugraph.Phase
+	dtype  ugraph.DType
+	flops  float64
+	axes   []int   // whose tile extents multiply to the elements that are worked on
+	out    []int   // axes of the result
+	args   [][]int // read from the level of the tiles
+	near   bool    // the result exists a piece at a time only
+	row    int     // the axis along which elements are contiguous, -1: none
+	byRow  bool    // each row is a run of its own
+	folded bool    // computed by its reader
+	gaps   []int   // axes along which a cut leaves gaps between the rows of an operand
+	rate   float64 // of a cast, or a product
+	after  bool    // not run by a kernel that stores partial accumulators
 
 	batch, m, n, k []int // of products
 	packed, transB bool
@@ -184,9 +185,7 @@ func newModel(f *loop.Form, row *target.Row, innerIn, innerOut []bool) *model {
 		if len(order) > 0 {
 			p.row = order[len(order)-1]
 		}
-		if c.folded(i) {
-			p.kind = cost.Free
-		}
+		p.folded = c.folded(i)
 		m.parts = append(m.parts, p)
 	}
 	for i, s := range f.Steps { // operands whose axes come in another order than the result's

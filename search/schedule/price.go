@@ -123,7 +123,7 @@ func (r *pricer) kernel(p *point) *cost.Kernel {
 		if q.kind == cost.Free || partial && q.after {
 			continue
 		}
-		w := cost.Work{Kind: q.kind, Phase: q.phase, DType: q.dtype, Flops: q.flops, Rate: q.rate}
+		w := cost.Work{Kind: q.kind, Phase: q.phase, DType: q.dtype, Flops: q.flops, Rate: q.rate, Folded: q.folded}
 		if !q.near {
 			w.Bytes = r.product(q.out) * 4
 		}
