@@ -176,7 +176,7 @@ func (s *trace) lifted(o *origin, graph *ugraph.Graph, whole func(*ugraph.Graph)
 	}
 	cut, looped, texts := plain(o.plan, o.pick)
 	g, err := cut.Emit(nil)
-	if err := add(law, fmt.Sprintf("%d kernels: %s", len(cut.Groups), texts[0]), g, err); err != nil {
+	if err := add(law, fmt.Sprintf("%s: %s", count(len(cut.Groups), "kernel"), texts[0]), g, err); err != nil {
 		return err
 	}
 	g, err = looped.Emit(nil)

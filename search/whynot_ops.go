@@ -299,6 +299,7 @@ func (r *reader) elementwise(n *ugraph.Node, args []tile, dt ugraph.DType) tile 
 	for i, x := range args {
 		nodes[i] = r.node(x)
 	}
+	op, nodes := r.quotient(n.Op, nodes)
 	if dt.IsFloat() { // kept in the types of the operands: casts between floats are the reading's to write
 		dt = ugraph.Invalid
 		for _, k := range nodes {
@@ -310,8 +311,27 @@ func (r *reader) elementwise(n *ugraph.Node, args []tile, dt ugraph.DType) tile 
 			dt = ugraph.F32
 		}
 	}
-	z.node = r.add(expr.Node{Op: n.Op, Args: nodes, Attrs: n.Attrs, DType: dt})
+	z.node = r.add(expr.Node{Op: op, Args: nodes, Attrs: n.Attrs, DType: dt})
 	return z
+}
+
+// quotient reads a product with a reciprocal, as kernels have it in place of a quotient, as the quotient that the
+// program has.
+func (r *reader) quotient(op ugraph.Op, args []int) (ugraph.Op, []int) {
+	has := func(op ugraph.Op) bool {
+		return slices.ContainsFunc(r.d.Nodes, func(n expr.Node) bool { return n.Op == op })
+	}
+	switch {
+	case op == ugraph.OpReciprocal && r.out.Nodes[args[0]].Op == ugraph.OpSqrt && has(ugraph.OpRsqrt) && !has(ugraph.OpReciprocal):
+		return ugraph.OpRsqrt, r.out.Nodes[args[0]].Args
+	case op == ugraph.OpMul && has(ugraph.OpDiv) && !has(ugraph.OpReciprocal):
+		for i, a := range args {
+			if x := r.out.Nodes[a]; x.Op == ugraph.OpReciprocal {
+				return ugraph.OpDiv, []int{args[1-i], x.Args[0]}
+			}
+		}
+	}
+	return op, args
 }
 
 // mean reads a sum that is divided by its number of elements, where the program has a mean over the axes.

@@ -15,6 +15,10 @@ type showCmd struct {
 	Target string   `default:"cpu" help:"Target whose costs are shown."`
 	HTML   string   `name:"html" placeholder:"FILE" help:"Write the report page."`
 	Source bool     `help:"Print the CUDA source."`
+
+	Explain bool   `xor:"question" help:"Print the laws that lead from the program to the bundle's (or this) μGraph, each step verified."`
+	WhyNot  string `xor:"question" placeholder:"GRAPH" help:"Tell at which stage the search for X left the μGraph GRAPH, and by which numbers."`
+	JSON    bool   `name:"json" help:"With --explain or --why-not: one JSON object on one line."`
 }
 
 func (c *showCmd) Run(a *app) error {
@@ -28,6 +32,14 @@ func (c *showCmd) Run(a *app) error {
 	row, err := a.resolveTarget(c.Target)
 	if err != nil {
 		return err
+	}
+	switch {
+	case c.WhyNot != "":
+		return c.whyNot(a, dims, row)
+	case c.Explain:
+		return c.explain(a, dims, row)
+	case c.JSON:
+		return fmt.Errorf("--json goes with --explain or --why-not; costs are printed as text")
 	}
 	ss, err := resolve(a.ctx, c.X)
 	if err != nil {
