@@ -52,14 +52,17 @@ func Derive(program, form *expr.DAG) ([]Step, error) {
 	if t == nil {
 		return nil, fmt.Errorf("%s has too many axes to be evaluated in the field", program.Name)
 	}
-	to := t.read(form)
 	base, from := program, t.read(program)
+	s := Stabilise(program)
+	var stable *reading
+	if s != nil {
+		stable = t.read(s)
+	}
+	to := t.read(form)
 	var out []Step
-	if s := Stabilise(program); s != nil {
-		if stable := t.read(s); !sameRoots(from, to) || shared(stable, to) > shared(from, to) {
-			out = append(out, Step{"maximum", t.difference(program, s), s})
-			base, from = s, stable
-		}
+	if s != nil && (!sameRoots(from, to) || shared(stable, to) > shared(from, to)) {
+		out = append(out, Step{"maximum", t.difference(program, s), s})
+		base, from = s, stable
 	}
 	if !sameRoots(from, to) {
 		return nil, fmt.Errorf("the outputs of %s and of its form have different values in the field", program.Name)
@@ -102,11 +105,14 @@ func Derive(program, form *expr.DAG) ([]Step, error) {
 
 // trail has the values of the programs on the way, by fingerprint.
 type trail struct {
-	base   *expr.DAG
-	inst   []*instance
-	ids    map[digest]int
-	inputs []int             // values
-	defs   map[int]expr.Node // by value: how the program computes it now; arguments are values
+	base *expr.DAG
+	inst []*instance
+	ids  map[digest]int
+	// tensors are those of a value's first derivation, as in the closure: the part of them that an exponential takes may
+	// be lost in another.
+	tensors [][]tensor
+	inputs  []int             // values
+	defs    map[int]expr.Node // by value: how the program computes it now; arguments are values
 }
 
 // reading is a DAG in terms of values.
@@ -138,20 +144,25 @@ func (t *trail) fitting(d *expr.DAG) *trail {
 }
 
 func (t *trail) read(d *expr.DAG) *reading {
-	ts := make([][]tensor, len(t.inst))
-	for k, in := range t.inst {
-		ts[k] = in.evaluate(d, nil)
-	}
 	r := &reading{of: make([]int, len(d.Nodes)), defs: map[int]expr.Node{}}
 	for i, n := range d.Nodes {
 		v := value{axes: n.Axes, dtype: n.DType}
-		for k := range ts {
-			v.tensors = append(v.tensors, ts[k][i])
+		for k, in := range t.inst {
+			if len(n.Args) == 0 {
+				v.tensors = append(v.tensors, in.leaf(n))
+				continue
+			}
+			args, owns := make([]tensor, len(n.Args)), make([]expr.AxisSet, len(n.Args))
+			for j, a := range n.Args {
+				args[j], owns[j] = t.tensors[r.of[a]][k], d.Nodes[a].Axes
+			}
+			v.tensors = append(v.tensors, in.apply(n, args, owns))
 		}
 		id, ok := t.ids[v.print()]
 		if !ok {
 			id = len(t.ids)
 			t.ids[v.print()] = id
+			t.tensors = append(t.tensors, v.tensors)
 		}
 		r.of[i] = id
 		if _, ok := r.defs[id]; ok {

@@ -153,23 +153,29 @@ func (c *closure) first(v, depth int) string {
 	return c.call(x.edges[0], depth-1)
 }
 
-// valuesIn are the closure's values of a form's nodes, -1 where it has none.
+// valuesIn are the closure's values of a form's nodes, -1 where it has none. A value is taken with the tensors that the
+// closure has of it, as it does itself.
 func (c *closure) valuesIn(d *expr.DAG) []int {
-	ts := make([][]tensor, len(c.inst))
-	for k, in := range c.inst {
-		ts[k] = in.evaluate(d, nil)
-	}
 	out := make([]int, len(d.Nodes))
+	ts := make([][]tensor, len(d.Nodes))
 	for i, n := range d.Nodes {
 		v := value{axes: n.Axes, dtype: n.DType}
-		for k := range ts {
-			v.tensors = append(v.tensors, ts[k][i])
+		for k, in := range c.inst {
+			if len(n.Args) == 0 {
+				v.tensors = append(v.tensors, in.leaf(n))
+				continue
+			}
+			args, owns := make([]tensor, len(n.Args)), make([]expr.AxisSet, len(n.Args))
+			for j, a := range n.Args {
+				args[j], owns[j] = ts[a][k], d.Nodes[a].Axes
+			}
+			v.tensors = append(v.tensors, in.apply(n, args, owns))
 		}
 		at, ok := c.byPrint[v.print()]
-		if !ok {
-			at = -1
+		out[i], ts[i] = -1, v.tensors
+		if ok {
+			out[i], ts[i] = at, c.values[at].tensors
 		}
-		out[i] = at
 	}
 	return out
 }
