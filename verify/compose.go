@@ -46,7 +46,7 @@ func (c *check) answer() error {
 	pieces := computing(c.b) > 1 && !c.opt.StrictNaN
 	why := ""
 	var err error
-	early := pieces && computing(c.a) >= large
+	early := pieces && (computing(c.a) >= large || selects(c.a))
 	if early {
 		if why, err = c.compose(); err != nil || c.res.Equal {
 			return err
@@ -62,6 +62,12 @@ func (c *check) answer() error {
 	}
 	c.res.Reason += "; " + why
 	return nil
+}
+
+// selects tells whether a program's results depend on an order, of which the whole needs as many tests as there are
+// orders, and a piece that ends before it none.
+func selects(g *ugraph.Graph) bool {
+	return slices.ContainsFunc(g.Nodes, func(n ugraph.Node) bool { return n.Op.Info().Class == ugraph.Selection })
 }
 
 // computing counts the operators and kernels of a graph that do more than move entries.
