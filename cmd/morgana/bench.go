@@ -21,12 +21,13 @@ import (
 	"github.com/morgana-ml/morgana/runtime/cpu"
 	"github.com/morgana-ml/morgana/runtime/cpu/kernel"
 	"github.com/morgana-ml/morgana/runtime/memory"
+	"github.com/morgana-ml/morgana/runtime/tensor"
 	"github.com/morgana-ml/morgana/search/cost"
 	"github.com/morgana-ml/morgana/ugraph"
 )
 
 type benchCmd struct {
-	X         []string `arg:"" optional:"" help:"Programs, μGraphs or bundles."`
+	X         []string `arg:"" optional:"" help:"Programs, μGraphs or bundles. Of a program its kernel in the store is timed; where there is none yet, it is searched for first."`
 	Count     *int     `help:"Measurements of each (default: 1; with --baseline as many as the comparison needs)."`
 	Baseline  string   `placeholder:"FILE" help:"An earlier output to compare with."`
 	FailBelow float64  `placeholder:"R" help:"Exit 1 when a speed ratio's confidence interval lies under R (with --baseline)."`
@@ -35,7 +36,9 @@ type benchCmd struct {
 	Device    string   `default:"cpu" help:"cpu."`
 	Dim       []string `sep:"none" placeholder:"S=N" help:"Size of a symbol (absent: 1/8 of its bound)."`
 	Threads   int      `env:"MORGANA_THREADS" help:"Threads (default: all cores)."`
-	Seed      int64    `default:"1" help:"Seed of the inputs."`
+	Seed      int64    `default:"1" help:"Seed of the inputs, and of a search."`
+
+	Budget time.Duration `default:"60s" help:"Wall clock of the search for a program's kernel."`
 }
 
 // benchmark is one thing that is timed.
@@ -48,7 +51,8 @@ type benchmark struct {
 	graph   *ugraph.Graph
 	env     ugraph.Env
 
-	size int // of the probe's buffer: bytes of inputs and outputs, whatever a kernel moves in between
+	plain bool // the unfused program
+	size  int  // of the probe's buffer: bytes of inputs and outputs, whatever a kernel moves in between
 }
 
 func (c *benchCmd) Run(a *app) error {
@@ -65,6 +69,8 @@ func (c *benchCmd) Run(a *app) error {
 		return fmt.Errorf("--count %d: want 1 to 10000", *c.Count)
 	case c.FailBelow != 0 && c.Baseline == "":
 		return errors.New("--fail-below needs --baseline FILE")
+	case c.Budget < 0:
+		return fmt.Errorf("--budget %s: want a time such as 10s", c.Budget)
 	case !(c.FailBelow >= 0) || math.IsInf(c.FailBelow, 1):
 		return fmt.Errorf("--fail-below %g: want a ratio such as 0.95", c.FailBelow)
 	}
@@ -86,13 +92,18 @@ func (c *benchCmd) Run(a *app) error {
 	d := cpu.New(c.Threads)
 	defer a.closeDevice(d)
 	a.debugDevice(d)
-	bs, err := c.load(a, d)
+	bs, err := c.load(a)
 	if err != nil {
 		return err
 	}
 	count, err := c.count(baseline, bs, d.Threads())
 	if err != nil {
 		return err
+	}
+	for _, b := range bs {
+		if err := c.open(a, d, b); err != nil {
+			return err
+		}
 	}
 	var all bytes.Buffer
 	lines := benchcmp.NewWriter(io.MultiWriter(a.stdout, &all),
@@ -166,7 +177,8 @@ func (c *benchCmd) count(baseline []byte, bs []*benchmark, threads int) (int, er
 // lineName is the benchmark's name in the output.
 func (b *benchmark) lineName(threads int) string { return fmt.Sprintf("%s/cpu-%d", b.name, threads) }
 
-func (c *benchCmd) load(a *app, d *cpu.Device) ([]*benchmark, error) {
+// load says what is to be timed: all that can be known, and be wrong, before a search or a run.
+func (c *benchCmd) load(a *app) ([]*benchmark, error) {
 	dims, err := parseDims(c.Dim)
 	if err != nil {
 		return nil, err
@@ -190,43 +202,72 @@ func (c *benchCmd) load(a *app, d *cpu.Device) ([]*benchmark, error) {
 			if err := checkSizes(s.graph, env, false); err != nil {
 				return nil, err
 			}
-			in, err := seededInputs(s.graph, env, c.Seed, nil)
-			if err != nil {
-				return nil, err
-			}
-			forms := []struct{ kind, name string }{{"Optimize", s.name}}
-			if s.graph.IsProgram() {
-				forms[0].kind = "Plain"
-			} else if c.Plain {
-				forms = append(forms, struct{ kind, name string }{"Plain", s.name})
-			}
-			for _, f := range forms {
-				g := s.graph
-				if f.kind == "Plain" {
-					if g, err = plainForm(a.ctx, s); err != nil {
-						return nil, err
-					}
-					if err := checkSizes(g, env, false); err != nil {
-						return nil, err
-					}
-				}
-				sess, err := execute.Open(d, g, env, in)
+			name := strings.ReplaceAll(s.name, " ", "_")
+			out = append(out, &benchmark{name: "Optimize/" + name, subject: s, graph: s.graph, env: env})
+			if c.Plain {
+				g, err := plainForm(a.ctx, s)
 				if err != nil {
 					return nil, err
 				}
-				least, err := cost.MinBytes(s.graph, env)
-				if err != nil {
+				if err := checkSizes(g, env, false); err != nil {
 					return nil, err
 				}
-				out = append(out, &benchmark{
-					name: f.kind + "/" + strings.ReplaceAll(f.name, " ", "_"), sess: sess, cost: costsOf(g, env, 0),
-					size:    int(min(max(least, minProbe), maxProbe)),
-					subject: s, graph: g, env: env,
-				})
+				out = append(out, &benchmark{name: "Plain/" + name, subject: s, graph: g, env: env, plain: true})
 			}
 		}
 	}
 	return out, nil
+}
+
+// open makes a benchmark ready to run. Of a program that is the kernel that `optimize` finds with its defaults.
+func (c *benchCmd) open(a *app, d *cpu.Device, b *benchmark) error {
+	if b.graph.IsProgram() && !b.plain && b.subject.bundle == "" {
+		g, err := c.kernelOf(a, d, b.subject)
+		if err != nil {
+			return err
+		}
+		if err := checkSizes(g, b.env, false); err != nil {
+			return err
+		}
+		b.graph = g
+	}
+	in, err := seededInputs(b.subject.graph, b.env, c.Seed, nil)
+	if err != nil {
+		return err
+	}
+	if b.sess, err = execute.Open(d, b.graph, b.env, in); err != nil {
+		return err
+	}
+	least, err := cost.MinBytes(b.subject.graph, b.env)
+	if err != nil {
+		return err
+	}
+	b.cost, b.size = costsOf(b.graph, b.env, 0), int(min(max(least, minProbe), maxProbe))
+	return nil
+}
+
+// kernelOf is a program's verified kernel from the store, else from a search that leaves it there. A search that
+// ends without one leaves the program itself to be timed, and says so.
+func (c *benchCmd) kernelOf(a *app, d *cpu.Device, s subject) (*ugraph.Graph, error) {
+	rows, err := a.targetRows([]string{"cpu"}, c.Threads)
+	if err != nil {
+		return nil, err
+	}
+	m := &execute.CPU{Device: d, Inputs: func(g *ugraph.Graph, env ugraph.Env) (map[string]*tensor.Tensor, error) {
+		return seededInputs(g, env, c.Seed, nil)
+	}}
+	o := &optimizeCmd{Budget: c.Budget, Threads: c.Threads, Seed: uint64(c.Seed), Top: defaultTop, Measure: true}
+	r, err := o.search(a, s, rows[0], m, nil, defaultError)
+	if err == nil {
+		err = a.ctx.Err() // an interrupted search has a result, an interrupted benchmark has none
+	}
+	if err != nil {
+		return nil, err
+	}
+	if r.Best == r.Baseline {
+		a.say("%s: the program itself is timed: %s", s.name, r.Reason)
+	}
+	return r.Best.Lowered, nil
 }
 
 // The turns of one measurement: the probe and the kernel are timed alternately, so that a change of

@@ -33,6 +33,12 @@ type optimizeCmd struct {
 	JSON    bool          `name:"json" help:"One JSON object a line."`
 }
 
+// The defaults of --top and --error, for commands that search without having these flags.
+const (
+	defaultTop   = 6
+	defaultError = -64 // log2
+)
+
 type choiceJSON struct {
 	Kernels     int     `json:"kernels"`
 	PredictedUS float64 `json:"predicted_us"`
