@@ -3,6 +3,8 @@ package tensor
 import (
 	"fmt"
 	"math"
+
+	"github.com/morgana-ml/morgana/ugraph"
 )
 
 // rowLength is the least number of elements that set a scale together; see Compare.
@@ -27,8 +29,9 @@ type Difference struct {
 // with keepdims leaves) would be an element again. Where a row of want is all 0 the scale is the
 // tensor's; where that is 0 too, a difference is infinite.
 //
-// Equal infinities, and NaN against NaN, are equal; any other difference between values that are
-// not both finite has the error +Inf. Different shapes are an error; element types may differ.
+// Equal infinities, and NaN against NaN, are equal, and so are an infinity in got (in f8e4m3, which
+// has none, its largest number) and a want that rounds to it in got's type: what is beyond the type's
+// range is to end there. Any other difference between values that are not both finite has the error +Inf. Different shapes are an error; element types may differ.
 func Compare(got, want *Tensor) (Difference, error) {
 	for _, t := range []*Tensor{got, want} {
 		if err := t.Check(); err != nil {
@@ -47,15 +50,18 @@ func Compare(got, want *Tensor) (Difference, error) {
 	row := rowElements(want.Shape)
 	whole := -1.0 // the tensor's scale, computed when a row of zeros asks for it
 	for start := 0; start < want.Len(); start += row {
-		scale := largest(want, start, start+row)
+		scale := largest(got, want, start, start+row)
 		if scale == 0 {
 			if whole < 0 {
-				whole = largest(want, 0, want.Len())
+				whole = largest(got, want, 0, want.Len())
 			}
 			scale = whole
 		}
 		for i := start; i < start+row; i++ {
 			g, w := got.Float64At(i), want.Float64At(i)
+			if beyondRange(got.DType, g, w) {
+				w = g
+			}
 			if e := relativeError(g, w, scale); e > d.Max {
 				d = Difference{Max: e, Index: want.Index(i), Got: g, Want: w}
 			}
@@ -73,15 +79,23 @@ func rowElements(shape []int64) int {
 	return int(max(row, 1))
 }
 
-// largest is the largest finite absolute value of the elements from start up to end.
-func largest(t *Tensor, start, end int) float64 {
+// largest is the largest absolute value of want's elements from start up to end that are finite, and not beyond the
+// range of got's type where got says so.
+func largest(got, want *Tensor, start, end int) float64 {
 	m := 0.0
 	for i := start; i < end; i++ {
-		if a := math.Abs(t.Float64At(i)); a > m && !math.IsInf(a, 1) {
+		w := want.Float64At(i)
+		if a := math.Abs(w); a > m && !math.IsInf(a, 1) && !beyondRange(got.DType, got.Float64At(i), w) {
 			m = a
 		}
 	}
 	return m
+}
+
+// beyondRange tells whether want lies beyond a type's range and got is what it rounds to there.
+func beyondRange(t ugraph.DType, got, want float64) bool {
+	end := math.IsInf(got, 0) || t == ugraph.F8E4M3 && math.Abs(got) == t.Max()
+	return end && math.Abs(want) > t.Max() && t.Round(want) == got
 }
 
 func relativeError(got, want, scale float64) float64 {

@@ -262,6 +262,41 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+// TestCompareBeyondRange: what a type cannot hold is to become infinite in it, and nothing else is.
+func TestCompareBeyondRange(t *testing.T) {
+	inf := math.Inf(1)
+	for _, c := range []struct {
+		name      string
+		dtype     ugraph.DType
+		got, want float64
+		max       float64
+	}{
+		{"overflow", ugraph.F32, inf, 1e39, 0},
+		{"overflow below", ugraph.F32, -inf, -1e39, 0},
+		{"half an ulp above the largest", ugraph.F32, inf, math.MaxFloat32 + 0x1p103, 0},
+		{"less than that", ugraph.F32, inf, math.MaxFloat32 + 0x1p102, inf},
+		{"the other sign", ugraph.F32, -inf, 1e39, inf},
+		{"the largest number", ugraph.F32, inf, math.MaxFloat32, inf},
+		{"NaN", ugraph.F32, math.NaN(), 1e39, inf},
+		{"f16", ugraph.F16, inf, 65520, 0},
+		{"f16 in range", ugraph.F16, inf, 65519, inf},
+		{"bf16", ugraph.BF16, inf, 1e39, 0},
+		{"f8e4m3 ends at its largest", ugraph.F8E4M3, 448, 1e6, 0},
+		{"f8e4m3 below it", ugraph.F8E4M3, 416, 1e6, 1 - 416e-6},
+	} {
+		got := must(t)(FromFloat64(c.dtype, []int64{2}, []float64{c.got, 1}))
+		d, err := Compare(got, must(t)(FromFloat64(ugraph.F64, []int64{2}, []float64{c.want, 1})))
+		if err != nil || d.Max != c.max {
+			t.Errorf("%s: got %+v, %v, want %g", c.name, d, err, c.max)
+		}
+	}
+	// A number beyond the range is no scale for the others of its row.
+	got := must(t)(FromFloat64(ugraph.F32, []int64{2}, []float64{inf, 1}))
+	if d, err := Compare(got, must(t)(FromFloat64(ugraph.F64, []int64{2}, []float64{1e39, 2}))); err != nil || d.Max != 0.5 {
+		t.Errorf("beside an overflow: %+v, %v", d, err)
+	}
+}
+
 func BenchmarkRandomF16(b *testing.B) {
 	b.SetBytes(2 << 20)
 	for b.Loop() {
