@@ -98,6 +98,7 @@ func (s signature) runFunc(f *jen.File) {
 		}
 		g.List(jen.Id("s"), jen.Err()).Op(":=").Id("k").Dot("program").Dot("Slices").Call(jen.Qual(ugraphPkg, "Env").Values(sizes))
 		g.Add(ifErr(jen.Err()))
+		g.Defer().Id("s").Dot("Release").Call()
 		for _, x := range s.inputs {
 			g.If(jen.Err().Op(":=").Qual(cpuPkg, "BindInput").Call(jen.Id("s"), jen.Lit(x.ug), jen.Id("in").Dot(x.name)),
 				jen.Err().Op("!=").Nil()).Block(jen.Return(jen.Err()))

@@ -8,11 +8,13 @@ import (
 	"github.com/morgana-ml/morgana/ugraph"
 )
 
-// Slices binds a program's inputs and outputs to slices of Go's types for one run. The shapes follow
-// from the symbols' values, so a slice needs only its length: the elements in row-major order.
+// Slices binds a program's inputs and outputs to slices of Go's types. The shapes follow from the
+// symbols' values, so a slice needs only its length: the elements in row-major order. What is bound may
+// be run any number of times, by one goroutine at a time; goroutines that run at once have one each.
 type Slices struct {
 	p       *Program
 	env     ugraph.Env
+	call    *Call // from the first run on, so that later ones allocate nothing
 	inputs  []*tensor.Tensor
 	outputs []*tensor.Tensor
 }
@@ -88,12 +90,22 @@ func bindSlice[T tensor.Native](env ugraph.Env, t ugraph.Type, data []T) (*tenso
 }
 
 // Run computes the outputs. Every output and every input that Load was not given as a weight must have
-// been bound.
+// been bound. Runs after the first allocate nothing.
 func (s *Slices) Run(ctx context.Context) error {
-	c, err := s.p.Prepare(s.env)
-	if err != nil {
-		return err
+	if s.call == nil {
+		var err error
+		if s.call, err = s.p.Prepare(s.env); err != nil {
+			return err
+		}
 	}
-	defer c.Release()
-	return c.Run(ctx, s.inputs, s.outputs)
+	return s.call.Run(ctx, s.inputs, s.outputs)
+}
+
+// Release gives the compiled instance, with its buffers, back for the program's next caller; the next Run takes one
+// again. It is for many bindings that come and go: without it the instance lives as long as the Slices.
+func (s *Slices) Release() {
+	if s.call != nil {
+		s.call.Release()
+		s.call = nil
+	}
 }

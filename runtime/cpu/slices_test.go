@@ -64,4 +64,16 @@ func TestSlices(t *testing.T) {
 	if !slices.Equal(y, []float32{1, 2, 3, 4, 4, 6}) || &y[0] != room {
 		t.Error(y)
 	}
+	if n := testing.AllocsPerRun(20, func() {
+		if err := s.Run(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+	}); n > 0 {
+		t.Errorf("%g allocations a run", n)
+	}
+	s.Release()
+	clear(y)
+	if err := s.Run(context.Background()); err != nil || !slices.Equal(y, []float32{1, 2, 3, 4, 4, 6}) {
+		t.Error(y, err)
+	}
 }
