@@ -144,12 +144,8 @@ type Estimate struct {
 // overlap is the part of the lesser of arithmetic's and loads' time that is not hidden.
 const overlap = 0.1
 
-// Reading begins anew after each run of bytes that follow each other: as if gap more bytes were read. The rest of a
-// line is there for who reads it next.
-const (
-	gap       = 128
-	lineBytes = 64
-)
+// lineBytes is the length of a cache's line: the rest of one of which less is read is there for who reads it next.
+const lineBytes = 64
 
 // allocate is how many bytes are moved to write one: a cache reads the line that it is to change.
 const allocate = 2
@@ -399,7 +395,7 @@ func (k *Kernel) traffic(row *target.Row, used, whole, share float64, levels []f
 		case l.Cached:
 			warm += touched[i]
 		case l.Run > 0:
-			cold += touched[i] * (1 + gap/max(l.Run, lineBytes))
+			cold += touched[i] * (1 + row.Gap/max(l.Run, lineBytes))
 		default:
 			cold += touched[i]
 		}

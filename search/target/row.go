@@ -73,6 +73,7 @@ type Row struct {
 	Levels   []Level // from the fastest to the largest
 	DRAM     float64 // bandwidth of all units together, 10⁹ bytes a second
 	DRAMUnit float64 // bandwidth that one unit can draw
+	Gap      float64 // reading begins anew after each run of bytes that follow each other: as if so many more were read
 
 	LaunchUS   float64 // start and join of a kernel, microseconds
 	BlockUS    float64 // fixed cost of a block

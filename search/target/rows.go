@@ -29,7 +29,7 @@ var rows = []Row{
 		Pack: 0.5, Strided: 0.5, CloseRows: 32, CloseColumns: 256, CopyColumns: 1024,
 		Simple: 0.8, Transcend: 1, Reduce: 0.9, Move: 0.6,
 		Levels: []Level{{"L1", 32 << 10, false, 60}, {"L2", 512 << 10, false, 40}, {"L3", 16 << 20, true, 25}},
-		DRAM:   26, DRAMUnit: 16,
+		DRAM:   26, DRAMUnit: 16, Gap: 128,
 		LaunchUS: 3, BlockUS: 0.3, OpUS: 0.05, RowUS: 0.035, TileBudget: 4 << 20,
 	},
 	{
@@ -40,7 +40,7 @@ var rows = []Row{
 		Pack: 5, Strided: 2.5, CloseRows: 32, CloseColumns: 256, CopyColumns: 1024,
 		Simple: 18, Transcend: 21, Reduce: 24, Move: 4, Casts: castsAVX2,
 		Levels: []Level{{"L1", 32 << 10, false, 200}, {"L2", 512 << 10, false, 100}, {"L3", 16 << 20, true, 60}},
-		DRAM:   26, DRAMUnit: 17,
+		DRAM:   26, DRAMUnit: 17, Gap: 128,
 		LaunchUS: 3, BlockUS: 0.3, OpUS: 0.05, RowUS: 0.02, TileBudget: 4 << 20,
 	},
 	{
@@ -51,7 +51,7 @@ var rows = []Row{
 		Pack: 5, Strided: 2.5, CloseRows: 32, CloseColumns: 256, CopyColumns: 1024,
 		Simple: 18, Transcend: 21, Reduce: 24, Move: 4, Casts: castsAVX2,
 		Levels: []Level{{"L1", 48 << 10, false, 220}, {"L2", 2 << 20, false, 100}, {"L3", 16 << 20, true, 40}},
-		DRAM:   30, DRAMUnit: 13,
+		DRAM:   30, DRAMUnit: 13, Gap: 128,
 		LaunchUS: 3, BlockUS: 0.3, OpUS: 0.05, RowUS: 0.02, TileBudget: 8 << 20,
 	},
 	{
