@@ -53,6 +53,43 @@ var specials = []float32{
 	65504, 65519, 65520, 448, 464, 0x1p-14, 0x1p-24, 0x1p-25, 1e30, -1e30,
 }
 
+// TestSignOfZero: every level agrees on the sign of zeros: 0 is larger than −0 (IEEE 754-2019, maximum and minimum),
+// and sign keeps it.
+func TestSignOfZero(t *testing.T) {
+	minus := float32(math.Copysign(0, -1))
+	eachLevel(t, func(t *testing.T) {
+		for _, n := range []int{1, 7, 8, 9, 33} { // tails and whole vectors
+			zeros := func(v float32) []float32 { return slices.Repeat([]float32{v}, n) }
+			check := func(what string, got []float32, want float32) {
+				t.Helper()
+				for i, v := range got {
+					if math.Float32bits(v) != math.Float32bits(want) {
+						t.Fatalf("%s of %d: element %d is %x, want %x", what, n, i, math.Float32bits(v), math.Float32bits(want))
+					}
+				}
+			}
+			out := make([]float32, n)
+			for _, c := range []struct {
+				a, b, max, min float32
+			}{{0, minus, 0, minus}, {minus, 0, 0, minus}, {minus, minus, minus, minus}, {0, 0, 0, 0}} {
+				Binary(Maximum, out, zeros(c.a), zeros(c.b))
+				check("maximum", out, c.max)
+				Binary(Minimum, out, zeros(c.a), zeros(c.b))
+				check("minimum", out, c.min)
+				both := append(zeros(c.a), zeros(c.b)...)
+				check("max", []float32{Max(both)}, c.max)
+				check("min", []float32{Min(both)}, c.min)
+			}
+			Unary(Relu, out, zeros(minus))
+			check("relu(-0)", out, 0)
+			Unary(Sign, out, zeros(minus))
+			check("sign(-0)", out, minus)
+			Unary(Sign, out, zeros(0))
+			check("sign(0)", out, 0)
+		}
+	})
+}
+
 func TestUse(t *testing.T) {
 	defer func() {
 		if err := Use(""); err != nil {

@@ -27,20 +27,42 @@ func Dot(a, b []float32) float32 {
 	return active.dot(a, b[:len(a)])
 }
 
-// Max returns the largest element of x: NaN if one is NaN, −∞ when x is empty.
+// Max returns the largest element of x: NaN if one is NaN, −∞ when x is empty. As in IEEE 754-2019's maximum, 0 is
+// larger than −0, at every level.
 func Max(x []float32) float32 {
 	if len(x) == 0 {
 		return float32(math.Inf(-1))
 	}
-	return active.max(x)
+	m := active.max(x)
+	if m == 0 { // the instruction does not tell zeros apart
+		return zeroOf(x, false)
+	}
+	return m
 }
 
-// Min returns the least element of x: NaN if one is NaN, +∞ when x is empty.
+// Min returns the least element of x: NaN if one is NaN, +∞ when x is empty; −0 is less than 0.
 func Min(x []float32) float32 {
 	if len(x) == 0 {
 		return float32(math.Inf(1))
 	}
-	return active.min(x)
+	m := active.min(x)
+	if m == 0 {
+		return zeroOf(x, true)
+	}
+	return m
+}
+
+// zeroOf is −0 or 0 as negative says where x holds it, else the other.
+func zeroOf(x []float32, negative bool) float32 {
+	for _, v := range x {
+		if v == 0 && (math.Float32bits(v) != 0) == negative {
+			return v
+		}
+	}
+	if negative {
+		return 0
+	}
+	return float32(math.Copysign(0, -1))
 }
 
 // ArgMax returns the first index at which x has its largest element, the first NaN if there is one,

@@ -51,7 +51,11 @@ func functions() []mapSpec {
 		constants("relu", 4, func(g *gen) func(reg.VecVirtual) reg.VecVirtual {
 			zero := g.YMM()
 			g.VXORPS(zero, zero, zero)
-			return func(x reg.VecVirtual) reg.VecVirtual { g.VMAXPS(x, zero, x); return x }
+			return func(x reg.VecVirtual) reg.VecVirtual {
+				g.VMAXPS(x, zero, x)
+				g.VADDPS(zero, x, x) // of −0, which the instruction takes for no less than 0
+				return x
+			}
 		}),
 		constants("sign", 2, func(g *gen) func(reg.VecVirtual) reg.VecVirtual {
 			zero := g.YMM()
@@ -99,8 +103,8 @@ func (g *gen) sign(x, zero reg.VecVirtual) reg.VecVirtual {
 	g.VCMPPS(cmpNotEqual, zero, x, nonZero)
 	g.VCMPPS(cmpUnordered, x, x, isNaN)
 	g.VANDPS(g.vecBits(signBit), x, x)
-	g.VORPS(g.vec(1), x, x)
-	g.VANDPS(nonZero, x, x)
+	g.VANDPS(g.vec(1), nonZero, nonZero)
+	g.VORPS(nonZero, x, x) // a zero keeps its sign
 	g.VORPS(isNaN, x, x)
 	return x
 }

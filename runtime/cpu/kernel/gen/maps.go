@@ -219,8 +219,8 @@ func arithmetic() []mapSpec {
 		{"sub", func(g *gen, a, b, out reg.VecVirtual) { g.VSUBPS(b, a, out) }},
 		{"mul", func(g *gen, a, b, out reg.VecVirtual) { g.VMULPS(b, a, out) }},
 		{"div", func(g *gen, a, b, out reg.VecVirtual) { g.VDIVPS(b, a, out) }},
-		{"maximum", func(g *gen, a, b, out reg.VecVirtual) { g.propagate(g.VMAXPS, a, b, out) }},
-		{"minimum", func(g *gen, a, b, out reg.VecVirtual) { g.propagate(g.VMINPS, a, b, out) }},
+		{"maximum", func(g *gen, a, b, out reg.VecVirtual) { g.propagate(g.VMAXPS, g.VANDPS, a, b, out) }},
+		{"minimum", func(g *gen, a, b, out reg.VecVirtual) { g.propagate(g.VMINPS, g.VORPS, a, b, out) }},
 	} {
 		specs = append(specs, mapSpec{
 			name: op.name + "VV", args: []string{"a", "b"}, unroll: 4,
@@ -284,11 +284,14 @@ func arithmetic() []mapSpec {
 	)
 }
 
-// propagate emits out = op(a, b) for VMAXPS or VMINPS. The instruction returns its second source if
-// either is NaN: b's NaN comes through by itself, a's has to be put back.
-func (g *gen) propagate(op func(...Op), a, b, out reg.VecVirtual) {
+// propagate emits out = op(a, b) for VMAXPS or VMINPS. The instruction returns its second source if either is NaN,
+// or both are zeros; so it is asked both ways round. The answers differ in the sign of zeros alone, which zeros
+// chooses (and: −0 only if both are; or: −0 if one is), and where one is NaN, which is put back.
+func (g *gen) propagate(op, zeros func(...Op), a, b, out reg.VecVirtual) {
 	isNaN, m := g.YMM(), g.YMM()
-	g.VCMPPS(cmpUnordered, a, a, isNaN)
+	g.VCMPPS(cmpUnordered, a, b, isNaN)
 	op(b, a, m)
-	g.VBLENDVPS(isNaN, a, m, out)
+	op(a, b, out)
+	zeros(m, out, out)
+	g.VORPS(isNaN, out, out)
 }
