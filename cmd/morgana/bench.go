@@ -265,7 +265,7 @@ func (c *benchCmd) kernelOf(a *app, d *cpu.Device, s subject) (*ugraph.Graph, er
 		return nil, err
 	}
 	if r.Best == r.Baseline {
-		a.say("%s: the program itself is timed: %s", s.name, r.Reason)
+		a.warn("%s: the program itself is timed: %s", s.name, r.Reason)
 	}
 	return r.Best.Lowered, nil
 }

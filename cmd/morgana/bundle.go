@@ -106,7 +106,7 @@ func writeBundle(a *app, dir string, s subject, rs []*found, goPackage string) e
 		for _, t := range b.TargetNames() {
 			if h, err := bundle.ContentHash(b, t); err == nil {
 				if err := st.MarkVerified(h); err != nil {
-					a.say("%v; the bundle will be verified again before its first run", err)
+					a.warn("%v; the bundle will be verified again before its first run", err)
 				}
 			}
 		}

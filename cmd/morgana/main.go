@@ -62,6 +62,9 @@ func (a *app) say(format string, args ...any) {
 	}
 }
 
+// warn writes a line to stderr that is no progress: -q does not hide it.
+func (a *app) warn(format string, args ...any) { fmt.Fprintf(a.stderr, format+"\n", args...) }
+
 type cli struct {
 	Quiet bool `short:"q" help:"Print no progress on stderr."`
 

@@ -28,7 +28,7 @@ type optimizeCmd struct {
 	Measure bool          `default:"true" negatable:"" help:"Time the candidates on this machine (--measure=false: choose by the cost model)."`
 	Dim     []string      `sep:"none" placeholder:"S=N,…" help:"Sizes to tune at (absent: 1/64, 1/8 and all of the bound)."`
 	Error   string        `default:"2^-64" help:"Allowed probability of accepting a different program."`
-	Force   bool          `help:"Ignore what the kernel store has."`
+	Force   bool          `help:"Ignore what the kernel store has, and replace a better bundle."`
 	Go      string        `name:"go" placeholder:"PACKAGE" help:"Add a Go package with a typed Run."`
 	JSON    bool          `name:"json" help:"One JSON object a line."`
 }
@@ -75,6 +75,7 @@ type optimizeJSON struct {
 	Reads        string            `json:"reads"` // how often the best reads the inputs, and why
 	Near         []string          `json:"near,omitempty"`
 	Reason       string            `json:"reason,omitempty"`
+	Kept         string            `json:"kept,omitempty"` // why the best is that of the bundle which stood there, which stays
 }
 
 func (c *optimizeCmd) Run(a *app) error {
@@ -172,6 +173,8 @@ func (a *app) targetRows(names []string, threads int) ([]target.Row, error) {
 type found struct {
 	*search.Result
 	bestUS, baselineUS []float64
+
+	kept string // why the best is that of the bundle which stood there
 }
 
 func (c *optimizeCmd) one(a *app, s subject, rows []target.Row, dims map[string][]int64, bound float64) error {
@@ -195,14 +198,20 @@ func (c *optimizeCmd) one(a *app, s subject, rows []target.Row, dims map[string]
 		a.debugResult(s, r.Result)
 		results = append(results, r)
 	}
-	if err := writeBundle(a, out, s, results, c.Go); err != nil {
-		return err
+	if !c.Force {
+		keepBetter(a, out, s, results, m, search.Options{Top: c.Top, Seed: c.Seed, ErrorLog2: bound})
+	}
+	if !allKept(results) || c.Go != "" {
+		if err := writeBundle(a, out, s, results, c.Go); err != nil {
+			return err
+		}
 	}
 	for _, r := range results {
 		j, err := resultJSON(s, r.Result, out)
 		if err != nil {
 			return err
 		}
+		j.Kept = r.kept
 		if c.JSON {
 			if err := json.NewEncoder(a.stdout).Encode(j); err != nil {
 				return err
@@ -345,6 +354,9 @@ func printResult(a *app, j optimizeJSON) {
 		fmt.Fprintf(a.stdout, "  the input program itself is the best: %s\n", j.Reason)
 	} else {
 		fmt.Fprintf(a.stdout, "  verified equal: error at most 2^%.0f, %d tests; no less stable; run once against float64\n", j.Verification.ErrorLog2, j.Verification.Tests)
+	}
+	if j.Kept != "" {
+		fmt.Fprintf(a.stdout, "  kept: %s\n", j.Kept)
 	}
 	if j.FromStore {
 		fmt.Fprintln(a.stdout, "  from the kernel store; verified, judged and run again")

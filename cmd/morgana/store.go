@@ -42,7 +42,7 @@ func openStore(a *app, g *ugraph.Graph, row target.Row, opt search.Options) (*st
 		Options: fmt.Sprintf("top=%d seed=%d error=%g measure=%v dims=%v", opt.Top, opt.Seed, opt.ErrorLog2, opt.Measure, opt.Dims)}
 	s, err := store.Open("")
 	if err != nil {
-		a.say("%v; going on without it", err)
+		a.warn("%v; going on without it", err)
 		return nil, key
 	}
 	return s, key
@@ -69,7 +69,7 @@ func recall(a *app, s *store.Store, key store.Key, program *ugraph.Graph, row ta
 	if err != nil {
 		var damaged *store.DamagedError
 		if errors.As(err, &damaged) {
-			a.say("kernel store: %v; searching again", err)
+			a.warn("kernel store: %v; searching again", err)
 		}
 		return nil
 	}
@@ -78,7 +78,7 @@ func recall(a *app, s *store.Store, key store.Key, program *ugraph.Graph, row ta
 		return nil
 	}
 	if err != nil {
-		a.say("kernel store: the entry for %s does not hold: %v; searching again", program.Name, err)
+		a.warn("kernel store: the entry for %s does not hold: %v; searching again", program.Name, err)
 		return nil
 	}
 	return r
@@ -105,11 +105,27 @@ func restore(ctx context.Context, data []byte, program *ugraph.Graph, row target
 		r.Best = r.Baseline
 		return f, nil
 	}
-	best := &search.Choice{PredictedUS: e.Predicted, MeasuredUS: e.Measured[0], Derivation: e.Derivation}
-	if best.Graph, err = parseOne(e.Graph); err != nil {
+	best, err := check(ctx, e.Graph, e.Lowered, program, env, row, m, opt)
+	if err != nil {
 		return nil, err
 	}
-	if best.Lowered, err = parseOne(e.Lowered); err != nil {
+	best.PredictedUS, best.MeasuredUS, best.Derivation = e.Predicted, e.Measured[0], e.Derivation
+	if len(f.bestUS) != len(best.Cost.Kernels) {
+		f.bestUS = nil
+	}
+	r.Best = best
+	return f, nil
+}
+
+// check makes a choice of the texts of a μGraph and its lowered form, with every check that a candidate of a search
+// has to pass.
+func check(ctx context.Context, graph, lowered string, program *ugraph.Graph, env ugraph.Env, row target.Row, m search.Measurer, opt search.Options) (*search.Choice, error) {
+	best := &search.Choice{}
+	var err error
+	if best.Graph, err = parseOne(graph); err != nil {
+		return nil, err
+	}
+	if best.Lowered, err = parseOne(lowered); err != nil {
 		return nil, err
 	}
 	if best.Equal, err = equal(ctx, program, best.Graph, opt); err != nil {
@@ -133,11 +149,8 @@ func restore(ctx context.Context, data []byte, program *ugraph.Graph, row target
 	if best.Cost, err = cost.Graph(best.Lowered, env, &row); err != nil {
 		return nil, err
 	}
-	if len(f.bestUS) != len(best.Cost.Kernels) {
-		f.bestUS = nil
-	}
-	r.Best = best
-	return f, nil
+	best.PredictedUS = best.Cost.US
+	return best, nil
 }
 
 // equal is the record that a graph is the program; an error where that is not shown.
@@ -176,7 +189,7 @@ func remember(a *app, s *store.Store, key store.Key, f *found) {
 		err = s.Put(key, data)
 	}
 	if err != nil {
-		a.say("%v; the result is not kept", err)
+		a.warn("%v; the result is not kept", err)
 	}
 }
 
