@@ -204,6 +204,10 @@
 // them hold. The bound counts all that a test compares, so T tests are made on the instance with one position on axes that
 // nothing mixes, and as many on the larger one.
 //
+// Indices (indices.go). An index that argmax or top-k finds is a position. Where it is only moved, to an output, the axis may be
+// short: each of its columns stands for any. Where anything is computed with it, compared, looked up or cast, the
+// axis keeps its real size, since indices beyond a short one could make the difference; a symbolic one is undecided.
+//
 // Integers as opaque functions (opaque.go). Where random integers show no difference and do not exhaust an input, the
 // elementwise integer operators that depend on it are opaque functions: one fresh integer, bit or row per operator,
 // types and operands, equal in both graphs. Equal so is equal for every meaning of the operators. Casts to

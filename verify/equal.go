@@ -210,6 +210,10 @@ func (m *mismatch) Error() string { return m.what }
 // analyse joins the axes of both graphs.
 func (c *check) analyse() *sizing {
 	s := newSizing()
+	for _, g := range []*ugraph.Graph{c.a, c.b} {
+		_, used := computesWithIndices(g, nil)
+		s.indices = s.indices || used
+	}
 	s.add(c.a)
 	s.add(c.b)
 	for j, i := range c.m.inputs {

@@ -50,6 +50,7 @@ type sizing struct {
 	masked, maskedDim, maskedAxis int           // the mask of columns: its input (−1: none), the dimension and axis that it masks
 	maskedLoop                    bool          // a loop cuts that axis
 
+	indices   bool              // argmax and top-k find indices that are computed with
 	unweighed map[int]bool      // slots of grid counts whose blocks cannot have weights of their own
 	freeGrids map[cutOwner]bool // whether the cut is free, for each grid dimension
 }
@@ -265,6 +266,9 @@ func (s *sizing) node(g *ugraph.Graph, n *ugraph.Node) {
 		gone := map[int]bool{}
 		for _, a := range axes {
 			gone[a] = true
+			if n.Op == ugraph.OpArgmax && s.indices {
+				s.pin(at(n.Args[0], a), "an index of it is computed with")
+			}
 		}
 		j := 0
 		for ax := range rank(n.Args[0]) {
@@ -369,6 +373,9 @@ func (s *sizing) node(g *ugraph.Graph, n *ugraph.Node) {
 		k := int(n.Attrs.Int("k", 1))
 		if i := at(n.Args[0], ax); s.fixed[i] < k+1 {
 			s.fixed[i] = k + 1
+		}
+		if s.indices {
+			s.pin(at(n.Args[0], ax), "an index of it is computed with")
 		}
 	case ugraph.OpRope:
 		s.same(g, n.Args[0], g, r)
