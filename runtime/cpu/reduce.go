@@ -128,58 +128,58 @@ func reduceColumns(dst, x *tile, over *[maxRank]bool, add func(acc, row []float3
 	if last < 1 || over[last] || x.str[last] != 1 || x.dims[last] < 8 {
 		return false
 	}
-	// All kept axes must come after all reduced ones, and the kept ones must be contiguous.
+	// The innermost kept axes must be contiguous.
 	keptFrom := last
 	inner := x.dims[last]
 	for keptFrom > 0 && !over[keptFrom-1] && x.str[keptFrom-1] == inner {
 		keptFrom--
 		inner *= x.dims[keptFrom]
 	}
-	rows := 1
+	rows, tiles := 1, 1 // of the reduced axes, and of the kept ones outside of the row
 	for a := 0; a < keptFrom; a++ {
-		if x.dims[a] == 0 {
-			return false
+		if over[a] {
+			rows *= x.dims[a]
+		} else {
+			tiles *= x.dims[a]
 		}
-		if !over[a] && x.dims[a] != 1 { // the outermost kept axis: each of its entries by itself
-			part, of := *dst, *x
-			of.dims[a] = 1
-			size := dst.elements() / x.dims[a]
-			for i := range x.dims[a] {
-				part.f, of.f = dst.f[i*size:(i+1)*size], x.f[i*x.str[a]:]
-				part.dims = [maxRank]int{size}
-				part.rank = 1
-				if !reduceColumns(&part, &of, over, add) {
-					return false
-				}
-			}
-			return true
-		}
-		rows *= x.dims[a]
 	}
-	if rows == 0 {
+	if rows == 0 || tiles == 0 {
 		return false
 	}
 	var at [maxRank]int
-	off := 0
-	acc := dst.f[:inner]
-	for i := 0; i < rows; i++ {
-		row := x.f[off : off+inner]
-		if i == 0 {
-			copy(acc, row)
-		} else {
-			add(acc, row)
-		}
-		for a := keptFrom - 1; a >= 0; a-- {
-			at[a]++
-			off += x.str[a]
-			if at[a] < x.dims[a] {
-				break
+	first := 0
+	for t := range tiles {
+		acc := dst.f[t*inner : (t+1)*inner]
+		off := first
+		for i := range rows {
+			row := x.f[off : off+inner]
+			if i == 0 {
+				copy(acc, row)
+			} else {
+				add(acc, row)
 			}
-			off -= x.str[a] * x.dims[a]
-			at[a] = 0
+			off = stepOver(x, over, true, keptFrom, &at, off)
 		}
+		first = stepOver(x, over, false, keptFrom, &at, first)
 	}
 	return true
+}
+
+// stepOver moves an offset to the next element along the reduced axes before axis end, or along the kept ones.
+func stepOver(x *tile, over *[maxRank]bool, reduced bool, end int, at *[maxRank]int, off int) int {
+	for a := end - 1; a >= 0; a-- {
+		if over[a] != reduced {
+			continue
+		}
+		at[a]++
+		off += x.str[a]
+		if at[a] < x.dims[a] {
+			break
+		}
+		off -= x.str[a] * x.dims[a]
+		at[a] = 0
+	}
+	return off
 }
 
 // strided adapts a kernel over contiguous runs to any step.
