@@ -106,6 +106,23 @@ var integerAttacks = []struct{ name, a, b string }{
 
 // integerPairs are the same programs.
 var integerPairs = []struct{ name, a, b string }{
+	{"an integer and one", "program p(I: i32[64]) -> (Y) { Y = I + 1 }", "program p(I: i32[64]) -> (Y) { Y = 1 + I }"},
+	{"a choice by integers", "program p(I: i32[64], X: f32[64], Z: f32[64]) -> (Y) { Y = where(I < 5, X + Z, X) }", "program p(I: i32[64], X: f32[64], Z: f32[64]) -> (Y) { Y = X + where(5 > I, Z, 0) }"},
+	{"rows by a computed index, in a kernel", "program p(X: f32[1000, 64], I: i32[16], W: f32[64, 8]) -> (Y) { Y = gather(X, I + 1) @ W }",
+		`ugraph p for p(X: f32[1000, 64], I: i32[16], W: f32[64, 8]) -> (Y) {
+		J = I + 1
+		R = gather(X, J)
+		Y = kernel k(R, W) grid(r: 16 by 4) loop(c: 64 by 16) { store Y(r=0) = accum(load(R, r=0, loop=1) @ load(W, loop=0)) } }`},
+	{"integers computed in a kernel", "program p(I: i32[64], X: f32[64, 8]) -> (Y) { Y = cast(reshape(I * I - 3, shape=[64, 1]), to=f32) * X }",
+		`ugraph p for p(I: i32[64], X: f32[64, 8]) -> (Y) {
+		Y = kernel k(I, X) grid(r: 64 by 16) { i = load(I, r=0)
+			store Y(r=0) = load(X, r=0) * cast(reshape(i * i - 3, shape=[16, 1]), to=f32) } }`},
+	{"a matrix to the third", `program p(M: f32[S, S]) -> (Y) where S <= 4096 { Y = M @ M @ M }`, `program p(M: f32[S, S]) -> (Y) where S <= 4096 { Y = M @ (M @ M) }`},
+}
+
+// shortPairs are right ones that are undecided: at sizes below the small instance's the masks have outcomes of their own,
+// and so they may have where one axis is longer than the other.
+var shortPairs = []struct{ name, a, b string }{
 	{"linear attention by parts", "program p(Q: f32[T, 16], K: f32[S, 16], V: f32[S, 16]) -> (Y) where T <= 4096, S <= 4096 {" + positions("T", "S") +
 		`Y = where(J <= I, matmul(Q, K, transpose_b=true), 0) @ V }`,
 		"program p(Q: f32[T, 16], K: f32[S, 16], V: f32[S, 16]) -> (Y) where T <= 4096, S <= 4096 {" + positions("T", "S") +
@@ -121,18 +138,6 @@ var integerPairs = []struct{ name, a, b string }{
 	{"causal attention by its definition, symbolic", "program p(Q: f32[1, 1, S, 16], K: f32[1, 1, S, 16], V: f32[1, 1, S, 16]) -> (Y) where S <= 4096 { Y = attention(Q, K, V, scale=0.25, causal=true) }",
 		"program p(Q: f32[1, 1, S, 16], K: f32[1, 1, S, 16], V: f32[1, 1, S, 16]) -> (Y) where S <= 4096 {" + positions("S", "S") +
 			`Y = softmax(where(J <= I, matmul(Q, K, transpose_b=true) * 0.25, -inf)) @ V }`},
-	{"an integer and one", "program p(I: i32[64]) -> (Y) { Y = I + 1 }", "program p(I: i32[64]) -> (Y) { Y = 1 + I }"},
-	{"a choice by integers", "program p(I: i32[64], X: f32[64], Z: f32[64]) -> (Y) { Y = where(I < 5, X + Z, X) }", "program p(I: i32[64], X: f32[64], Z: f32[64]) -> (Y) { Y = X + where(5 > I, Z, 0) }"},
-	{"rows by a computed index, in a kernel", "program p(X: f32[1000, 64], I: i32[16], W: f32[64, 8]) -> (Y) { Y = gather(X, I + 1) @ W }",
-		`ugraph p for p(X: f32[1000, 64], I: i32[16], W: f32[64, 8]) -> (Y) {
-		J = I + 1
-		R = gather(X, J)
-		Y = kernel k(R, W) grid(r: 16 by 4) loop(c: 64 by 16) { store Y(r=0) = accum(load(R, r=0, loop=1) @ load(W, loop=0)) } }`},
-	{"integers computed in a kernel", "program p(I: i32[64], X: f32[64, 8]) -> (Y) { Y = cast(reshape(I * I - 3, shape=[64, 1]), to=f32) * X }",
-		`ugraph p for p(I: i32[64], X: f32[64, 8]) -> (Y) {
-		Y = kernel k(I, X) grid(r: 64 by 16) { i = load(I, r=0)
-			store Y(r=0) = load(X, r=0) * cast(reshape(i * i - 3, shape=[16, 1]), to=f32) } }`},
-	{"a matrix to the third", `program p(M: f32[S, S]) -> (Y) where S <= 4096 { Y = M @ M @ M }`, `program p(M: f32[S, S]) -> (Y) where S <= 4096 { Y = M @ (M @ M) }`},
 }
 
 // positions are the positions of rows and columns of a matrix, as text.
@@ -164,5 +169,8 @@ func TestIntegerAttacks(t *testing.T) {
 	}
 	for _, p := range integerPairs {
 		check(p.name, p.a, p.b, true)
+	}
+	for _, p := range shortPairs {
+		check(p.name, p.a, p.b, false)
 	}
 }

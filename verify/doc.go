@@ -163,15 +163,16 @@
 // position with a literal or with the greatest position of its axis, or the difference of two positions with a literal;
 // it does not change its truth where the difference exceeds its reach f. Axes whose positions are compared make a
 // group; f is the greatest reach in it. Take the columns that 4.2 retains on the axes of a group, at any positions
-// of any sizes, and the start or end of the axes as one more point where a mask counts from there. Order all
+// of any sizes, and the start and the end of the axes as two more points. Order all
 // of them along one line and shorten every gap of more than g to g, g ≥ f+1. Each pair keeps its difference or both
-// differences, old and new, exceed f: all masks between retained columns keep their truth. So k points need
-// (k−1)·g + 1 positions. The other positions of the instance have weight 0, but their labels matter where a value is
-// −∞ for a label: with g = 2f+1 a position within a shortened gap is more than f away from one of its ends, and
-// has the labels of a column that the real axis has there; g = f+1 is for groups that nothing reduces. (Maxima that
-// see such columns in addition: model S has one variable per set, and sets that are equal with them
-// are equal without.) Masks that count from the start and from the end of one group's axes need these to have one extent,
-// in the instance too. Where a loop cuts an axis each of its two trips has room for that, and if f > 0 the rows
+// differences, old and new, exceed f: all masks between retained columns keep their truth. So k columns need
+// (k+1)·g + 1 positions, and where the real axis has as many, a gap that was shortened is made longer again until the end is where
+// the instance's is. The other positions of the instance have weight 0, but their labels matter: where a value is
+// −∞ for a label, and where the columns of a label are none. With g = 2f+2 the positions within a gap, and the columns within
+// a real one, have the same labels; g = f+1 is for groups that nothing reduces. Real axes that are shorter have outcomes of
+// their own (start and end are near each other, a mask has no column): a number has its real size where it is less than the instance's,
+// and a symbol that may be so small is undecided. Axes of a group have one extent, in the instance too: on a longer one there
+// would be rows beyond all columns. Numbers that differ are evaluated at the real size, symbols are undecided. Where a loop cuts an axis each of its two trips has room for that, and if f > 0 the rows
 // have f+1 positions more, so that a row may lie behind both trips; with f = 0 the last row is such a row. A group with
 // f > 0 and a loop over the axis of its own rows is undecided. Any other use of a position (a multiple, a
 // product, a sum of two, a comparison with data or with the extent of another axis, positions within a tile) is one as a
@@ -226,7 +227,10 @@
 // opposite, its square, a product or quotient of two, or a rational multiple of height at most 4096, which the
 // first test finds and the others confirm. Take inputs at which all of the program's conditions hold, and the first of
 // the candidate's that fails, in the order of evaluation: the value that it is about is finite and equal to a value that
-// meets it. Where a comparison of data decides, all entries inherit the conditions of what is compared. A partial
+// meets it. What a sign tells of a value (exp(log x) is positive) holds for an entry whose conditions include those of that value. Where a
+// comparison of data decides, all entries of the candidate inherit the conditions of what is compared, and none of the program's, for
+// which entries it decides is not known; unless the program's comparisons imply them: then both go the same way, and each branch has the
+// conditions of its own. A partial
 // denominator of a tile is a value that the program does not have, and so must be positive by itself.
 // The coincidences of values that could feign an implication join the error of a test.
 //
@@ -310,8 +314,8 @@
 //
 // # Where the theory ends here
 //
-// Masks whose reach makes an instance of more than 4096 positions are undecided. An instance may be longer than the least
-// sizes of a symbol: that a row which is fully masked at such a size only is undefined there is not seen. Axes that a slice or top-k pins keep their real size, and a symbolic one is
+// Masks whose reach makes an instance of more than 4096 positions are undecided, and so are masks of symbolic axes that may be shorter than it,
+// or than each other (shortPairs in the tests). Axes that a slice or top-k pins keep their real size, and a symbolic one is
 // refused. Order-dependent results (argmax, top-k, comparisons of data) use model H, whose tests grow as
 // n^n in the compared elements. A difference that is found where no weighted reading exists is shown on
 // an instance of repeated columns and is a reason to refuse, not a proof of inequality.

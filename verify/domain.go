@@ -24,9 +24,10 @@ func (e *errDomain) Error() string {
 // not choose are no part of it.
 func (c *check) defined(ev *evaluation, i, k int, a, b int32) error {
 	// What a comparison decides has no value outside of the domain of what is compared. Which entries it
-	// decides is not known, so that all of them depend on it.
-	if d := ev.space.Decided; d[1] != 0 {
-		a, b = ev.space.Join(a, d[0]), ev.space.Join(b, d[1])
+	// decides is not known: all of the candidate's depend on it, none of the program's. Where the program compares under the
+	// same conditions, both go the same way.
+	if d := ev.space.Decided; d[1] != 0 && ev.space.Unmet(d[0], d[1], nil) >= 0 {
+		b = ev.space.Join(b, d[1])
 	}
 	pair := [2]int32{a, b}
 	if b == 0 || a == b || ev.met[pair] {

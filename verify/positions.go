@@ -232,13 +232,10 @@ func (c *check) placePositions(s *sizing, need, out map[int]int, looped, reduced
 		all = groups(u.masks)
 	}
 	for _, g := range all {
-		if g.left || g.right {
-			continue
-		}
-		// Some masks count from the start, some from the end: the axes must have one extent.
+		// Both ends of an axis are points that columns lie before or behind: the axes must have one extent.
 		for _, q := range g.axes[1:] {
 			if s.real[q] != s.real[g.axes[0]] {
-				u.number("a comparison with the extent of another axis")
+				u.number("a comparison of positions along axes of different extents")
 			}
 			s.equal = append(s.equal, [2]int{g.axes[0], q})
 		}
@@ -251,8 +248,16 @@ func (c *check) placePositions(s *sizing, need, out map[int]int, looped, reduced
 		}
 		return nil
 	}
+	least := ugraph.Env{}
+	for _, g := range []*ugraph.Graph{c.a, c.b} {
+		for _, x := range g.Symbols {
+			if n, ok := least[x.Name]; !ok || x.Lo < n {
+				least[x.Name] = x.Lo
+			}
+		}
+	}
 	for _, g := range all {
-		if err := g.place(s, need, out, looped, reduced); err != nil {
+		if err := g.place(s, need, out, looped, reduced, least); err != nil {
 			return err
 		}
 	}
@@ -260,11 +265,11 @@ func (c *check) placePositions(s *sizing, need, out map[int]int, looped, reduced
 }
 
 // place makes the axes of a group large enough.
-func (g *maskGroup) place(s *sizing, need, out map[int]int, looped, reduced map[int]bool) error {
+func (g *maskGroup) place(s *sizing, need, out map[int]int, looped, reduced map[int]bool, least ugraph.Env) error {
 	if g.far > maxOffset {
 		return &errUndecided{fmt.Sprintf("a mask with the number %d is beyond any small instance", g.far)}
 	}
-	points, anchors, loops, gap := 0, 0, 0, int(g.far)+1
+	points, loops, gap := 0, 0, int(g.far)+1
 	columns := func(q int) int { return max(1, need[q], out[q]) }
 	for _, q := range g.axes {
 		points += columns(q)
@@ -272,14 +277,10 @@ func (g *maskGroup) place(s *sizing, need, out map[int]int, looped, reduced map[
 			loops++
 		}
 		if reduced[q] {
-			gap = 2*int(g.far) + 1
+			gap = 2*int(g.far) + 2 // room for a column that is far from both ends of a gap
 		}
 	}
-	if both := !g.left && !g.right; both || g.start && g.end {
-		anchors = 2
-	} else if g.start || g.end {
-		anchors = 1
-	}
+	const anchors = 2 // the start and the end
 	size := (points-1+anchors)*gap + 1
 	longest := 0
 	for _, q := range g.axes {
@@ -304,6 +305,12 @@ func (g *maskGroup) place(s *sizing, need, out map[int]int, looped, reduced map[
 			need[q] += beyond
 		}
 		s.reach[q] = need[q]
+		if _, number := s.number(q); number {
+			continue
+		}
+		if short, err := s.real[q].Eval(least); err != nil || short < int64(need[q]) {
+			return &errUndecided{fmt.Sprintf("an axis of extent %s may be as short as %d, where masks have outcomes that they do not have on %d positions", s.real[q], short, need[q])}
+		}
 	}
 	return nil
 }

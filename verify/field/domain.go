@@ -25,14 +25,20 @@ type asked struct {
 // domains are the obligations of a space and the sets of them that values carry.
 type domains struct {
 	all   []obligation
-	ids   map[asked]int32      // the obligation of a residue
-	sets  [][]int32            // sorted obligations by set; set 0 is empty
-	named map[uint64][]int32   // hash of a set → the sets that have it
-	joins map[[2]int32]int32   // of two sets
-	last  [256]joined          // those asked for lately, by the low bits of both
-	under map[uint64]Value     // value of a square root → its argument
-	signs map[uint64]condition // residue → what its sign tells of a value that was divided by or rooted
-	size  int                  // elements of all sets
+	ids   map[asked]int32    // the obligation of a residue
+	sets  [][]int32          // sorted obligations by set; set 0 is empty
+	named map[uint64][]int32 // hash of a set → the sets that have it
+	joins map[[2]int32]int32 // of two sets
+	last  [256]joined        // those asked for lately, by the low bits of both
+	under map[uint64]Value   // value of a square root → its argument
+	signs map[uint64][]fact  // residue → what signs tell of values that were divided by or rooted
+	size  int                // elements of all sets
+}
+
+// fact is what the sign of a value tells where that value is defined.
+type fact struct {
+	known  condition
+	domain int32 // the set of conditions of the value whose sign it is
 }
 
 type joined struct{ a, b, r int32 }
@@ -111,7 +117,7 @@ func (s *Space) require(v, w *Value, c condition) {
 	}
 	d := &s.domains
 	if d.ids == nil {
-		d.ids, d.signs, d.under = map[asked]int32{}, map[uint64]condition{}, map[uint64]Value{}
+		d.ids, d.signs, d.under = map[asked]int32{}, map[uint64][]fact{}, map[uint64]Value{}
 	}
 	if c&nonZero != 0 { // a root is 0 where its argument is
 		if x, ok := d.under[w.C[w.top()]]; ok {
@@ -119,8 +125,10 @@ func (s *Space) require(v, w *Value, c condition) {
 		}
 	}
 	known := w.Sign.known()
-	if known != 0 {
-		d.signs[w.C[w.top()]] |= known
+	if f := (fact{known, w.Domain}); known != 0 {
+		if x := w.C[w.top()]; !slices.Contains(d.signs[x], f) {
+			d.signs[x] = append(d.signs[x], f)
+		}
 	}
 	for _, one := range []condition{nonZero, nonNegative} {
 		if c&one == 0 || known&one != 0 {
@@ -180,7 +188,7 @@ func (s *Space) Obligations() int { return len(s.domains.all) }
 type Factor struct{ Num, Den int64 }
 
 // Unmet is the first condition of set b that the conditions of set a do not imply, and −1 if they imply
-// all: each is a fact, or one of a's about the same value, about a rational multiple of it by a factor of small
+// all: each is a fact that holds where a's conditions do, or one of a's about the same value, about a rational multiple of it by a factor of small
 // height, about its square, or about two values whose product or quotient it is. The factors that were used are
 // written to scale, by the obligations of b and a; where they are there already they must be the same.
 func (s *Space) Unmet(a, b int32, scale map[[2]int32]Factor) int {
@@ -194,6 +202,16 @@ func (s *Space) Unmet(a, b int32, scale map[[2]int32]Factor) int {
 		}
 	}
 	return -1
+}
+
+// subset tells whether all of a sorted set is in another.
+func subset(x, of []int32) bool {
+	for _, o := range x {
+		if _, in := slices.BinarySearch(of, o); !in {
+			return false
+		}
+	}
+	return true
 }
 
 // DescribeObligation tells in words what an obligation asks.
@@ -218,7 +236,16 @@ func (s *Space) implied(a []int32, o int32, scale map[[2]int32]Factor) bool {
 	top := want.v.top()
 	m := &s.Chain.Pr[top]
 	x := want.v.C[top]
-	if d.signs[x]&want.c != 0 || want.c == nonZero && d.signs[m.Neg(x)]&nonZero != 0 {
+	// What a sign tells of a value holds where that value is defined: where all its conditions are among a's.
+	told := func(y uint64) (c condition) {
+		for _, f := range d.signs[y] {
+			if f.known&^c != 0 && subset(d.sets[f.domain], a) {
+				c |= f.known
+			}
+		}
+		return c
+	}
+	if told(x)&want.c != 0 || want.c == nonZero && told(m.Neg(x))&nonZero != 0 {
 		return true
 	}
 	have := map[uint64]condition{} // what a says, by residue
@@ -229,7 +256,7 @@ func (s *Space) implied(a []int32, o int32, scale map[[2]int32]Factor) bool {
 		}
 	}
 	meets := func(y uint64, c condition) bool {
-		return (have[y]|d.signs[y])&c == c || c == nonZero && have[m.Neg(y)]&c == c
+		return (have[y]|told(y))&c == c || c == nonZero && have[m.Neg(y)]&c == c
 	}
 	if meets(x, want.c) || want.c == nonZero && meets(m.Mul(x, x), nonZero) {
 		return true
