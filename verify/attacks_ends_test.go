@@ -20,7 +20,7 @@ var endAttacks = []struct{ name, a, b string }{
 		 L = max(I, keepdims=true)
 		 Y = where(L - I < 16, X * 2, where(I < 16, X, X * 3)) }`},
 	{"no column on a short axis", `program p(X: f32[S]) -> (Y) where 1 <= S <= 8192 { Y = X * 1 }`,
-		`program p(X: f32[S]) -> (Y) where 1 <= S <= 8192 { M = where(iota(n=S) >= 5, 1.0, 0.0) 
+		`program p(X: f32[S]) -> (Y) where 1 <= S <= 8192 { M = where(iota(n=S) >= 5, 1.0, 0.0)
 		 Y = X * max(M, keepdims=true) }`},
 	{"the fifth of four columns", `program p(X: f32[S]) -> (Y) where 4 <= S <= 4096 { I = iota(n=S)
 		 Y = X * max(where(I == 3, 1.0, 0.0), keepdims=true) }`,
