@@ -107,6 +107,7 @@ func (c *check) acceptance(t *testing.T, in *instance, st setting, q uint64, dra
 		t.Fatal(err)
 	}
 	for i := range draws {
+		c.work = 0 // the limit is one of a verification's few draws
 		sp := field.NewSpace(chain, st.comps, c.key.Derive(q, uint64(i)), st.model, st.roots)
 		ev, err := evaluateBoth[field.Value](c, fieldAlgebra{sp}, in, st, &fieldSource{s: sp})
 		var re *field.Redraw

@@ -1,5 +1,3 @@
-// Package scatter draws points of several series on logarithmic axes as one self-contained SVG file, for light and
-// dark pages. A colour and a shape together tell the series apart: fifteen colours alone do not.
 package scatter
 
 import (
