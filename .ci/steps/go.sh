@@ -41,17 +41,25 @@ run_full_tables() {
 	MORGANA_FULL=1 go test -timeout 44m $(packages_with MORGANA_FULL) -run 'Mutation|Rates|Random|Memory|Jobs|CutsAgainst'
 }
 
-# Each fuzz target for 20 seconds, from its committed corpus; --full: for two minutes.
+# Each fuzz target for 20 seconds, from its committed corpus; --full: for a minute. Minimizing an input that
+# is only interesting would take a minute by default, three times what there is.
 run_fuzz() {
-	local seconds=20 file name n=0 bad=0
+	local seconds=20 file name n=0 bad=0 log="$tmp/fuzz.log"
 	[ "$full" = 1 ] && seconds=60
 	while IFS=: read -r file name; do
 		n=$((n + 1))
 		echo "== $name in $file"
-		go test -run '^$' -fuzz "^$name\$" -fuzztime "${seconds}s" "./$(dirname "$file")" || bad=1
+		go test -run '^$' -fuzz "^$name\$" -fuzztime "${seconds}s" -fuzzminimizetime 1s "./$(dirname "$file")" 2>&1 | tee "$log" ||
+			only_deadline "$log" || bad=1
 	done < <(git ls-files '*_test.go' | xargs grep -oE '^func Fuzz[A-Za-z0-9_]*' | sed 's/func //')
 	[ $n -gt 0 ] || { echo "no fuzz targets found"; return 1; }
 	return $bad
+}
+
+# only_deadline LOG: did fuzzing fail for nothing but the end of its own time? Before Go 1.27 its coordinator
+# reports that end as an error now and then (go.dev/issue/75804). Whatever else a run finds prints more.
+only_deadline() {
+	[ "$(grep -cE '^ +[^ ]' "$1")" = 1 ] && grep -qx ' *context deadline exceeded' "$1" && ! grep -qE 'Failing input|panic|_test.go:' "$1"
 }
 
 # The plain-Go twins of the SIMD kernels pass the same tests.
@@ -67,4 +75,4 @@ build_for() {
 # A small program through every stage: what to run while working on anything.
 run_tiny() { go test -count=1 -run '^TestEndToEnd$' ./cmd/morgana; }
 
-export -f check_gofmt test_command run_test_command run_corpus packages_with run_full_tables run_race run_fuzz run_portable build_for run_tiny
+export -f check_gofmt test_command run_test_command run_corpus packages_with run_full_tables run_race run_fuzz only_deadline run_portable build_for run_tiny
