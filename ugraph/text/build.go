@@ -23,6 +23,7 @@ type builder struct {
 	outputs map[string]bool
 	used    map[string]bool  // symbols that a dimension or attribute names; of the top builder
 	bounded []lexer.Position // where the symbols are bounded, in their order
+	broken  map[string]bool  // symbols whose bounds are in error: dimensions that name them say nothing more
 }
 
 // named is what a name stands for.
@@ -41,7 +42,7 @@ func (b *builder) top() *builder {
 }
 
 func newBuilder(r *reporter, g *ugraph.Graph, outer *builder, body []*stmt) *builder {
-	b := &builder{reporter: r, g: g, outer: outer, names: map[string]named{}, later: map[string]int{}, casts: map[string]*ident{}, outputs: map[string]bool{}, used: map[string]bool{}}
+	b := &builder{reporter: r, g: g, outer: outer, names: map[string]named{}, later: map[string]int{}, casts: map[string]*ident{}, outputs: map[string]bool{}, used: map[string]bool{}, broken: map[string]bool{}}
 	if outer != nil {
 		b.unit = outer.unit
 	}
@@ -82,9 +83,12 @@ func buildUnit(r *reporter, u *unit) *ugraph.Graph {
 	return g
 }
 
+// reserved words are no names.
+func reserved(word string) bool { return word == "program" || word == "const" }
+
 // checkName refuses the reserved words.
 func (b *builder) checkName(n *ident) bool {
-	if n.Text == "program" || n.Text == "const" {
+	if reserved(n.Text) {
 		b.errorf(n.Pos, "%q cannot be a name", n.Text)
 		return false
 	}
@@ -94,6 +98,7 @@ func (b *builder) checkName(n *ident) bool {
 // define gives a name to a value of this graph.
 func (b *builder) define(n *ident, id ugraph.ValueID, broken bool) bool {
 	if !b.checkName(n) {
+		b.names[n.Text] = named{0, n.Pos, true} // its uses say nothing more
 		return false
 	}
 	if old, ok := b.names[n.Text]; ok {
@@ -217,7 +222,7 @@ func (b *builder) declareOutputs(outs []*result, casts bool) {
 func (b *builder) defineOutputs(outs []*result) {
 	for _, o := range outs {
 		v, ok := b.names[o.Name.Text]
-		if !ok && o.Name.Text == "const" {
+		if !ok && reserved(o.Name.Text) {
 			continue // reported with its declaration
 		}
 		if !ok {
@@ -407,12 +412,16 @@ func (b *builder) factorAbs(f *factor) (ugraph.Dim, bool) {
 	case f.Paren != nil:
 		return b.dim(f.Paren)
 	}
+	if b.top().broken[f.Word] {
+		return ugraph.D(1), false
+	}
 	if _, ok := b.top().g.Symbol(f.Word); !ok {
 		var have []string
 		for _, s := range b.top().g.Symbols {
 			have = append(have, s.Name)
 		}
 		b.errorf(f.Pos, "symbol %s has no bounds%s; add: where %s <= …", f.Word, nearest(f.Word, have), f.Word)
+		b.top().broken[f.Word] = true
 		return ugraph.D(1), false
 	}
 	b.top().used[f.Word] = true

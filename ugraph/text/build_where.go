@@ -65,9 +65,16 @@ func (b *builder) symbols() {
 		switch {
 		case s.hi == maxSymbol && !s.bounded:
 			b.errorf(s.pos, "symbol %s has no upper bound; add %s <= …", name, name)
-		case s.lo > s.hi || (s.lo+s.mult-1)/s.mult*s.mult > s.hi:
-			b.errorf(s.pos, "symbol %s has no value: the range %d <= %s <= %d with %s %% %d == 0 is empty", name, s.lo, name, s.hi, name, s.mult)
-			s.lo, s.hi, s.mult = 1, 1, 1
+			b.broken[name] = true
+		case s.hi < 1:
+			b.errorf(s.pos, "no size satisfies %s <= %d; a size is 1 or more", name, s.hi)
+			b.broken[name] = true
+		case s.lo > s.hi:
+			b.errorf(s.pos, "no size satisfies the bounds %d <= %s <= %d", s.lo, name, s.hi)
+			b.broken[name] = true
+		case s.hi/s.mult*s.mult < s.lo:
+			b.errorf(s.pos, "no size satisfies the bounds %d <= %s <= %d and %s %% %d == 0; widen the bounds, or take a smaller divisor", s.lo, name, s.hi, name, s.mult)
+			b.broken[name] = true
 		}
 		b.g.Symbols = append(b.g.Symbols, ugraph.Symbol{Name: name, Lo: s.lo, Hi: s.hi, Multiple: s.mult})
 		b.bounded = append(b.bounded, s.pos)

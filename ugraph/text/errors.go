@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/alecthomas/participle/v2/lexer"
+
+	"github.com/morgana-ml/morgana/ugraph/spell"
 )
 
 // Error is one error in a source text.
@@ -75,40 +77,10 @@ func (r *reporter) err() error {
 	return r.list
 }
 
-// nearest returns ` (did you mean "x"?)` for the candidate closest to the word, or "".
+// nearest returns ` (did you mean "x"?)` for the candidate that may be meant by the word, or "".
 func nearest(word string, candidates []string) string {
-	best, at := 1+len(word)/3, ""
-	for _, c := range candidates {
-		if d := editDistance(word, c, best); d <= best && d < len(word) && (at == "" || d < best) {
-			best, at = d, c
-		}
+	if at := spell.Nearest(word, candidates); at != "" {
+		return fmt.Sprintf(" (did you mean %q?)", at)
 	}
-	if at == "" {
-		return ""
-	}
-	return fmt.Sprintf(" (did you mean %q?)", at)
-}
-
-// editDistance is Levenshtein's, or limit+1 where it is greater.
-func editDistance(a, b string, limit int) int {
-	if len(a)-len(b) > limit || len(b)-len(a) > limit {
-		return limit + 1
-	}
-	prev := make([]int, len(b)+1)
-	for j := range prev {
-		prev[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		cur := make([]int, len(b)+1)
-		cur[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			cur[j] = min(prev[j-1]+cost, prev[j]+1, cur[j-1]+1)
-		}
-		prev = cur
-	}
-	return prev[len(b)]
+	return ""
 }

@@ -387,8 +387,7 @@ func reportSyntax(r *reporter, toks []lexer.Token, err error) {
 	if _, e, ok := strings.Cut(at.Message(), " (expected "); ok {
 		want = "; expected " + expected(strings.TrimSuffix(e, ")"))
 	}
-	switch bad.Unexpected.Value {
-	case "program", "const":
+	if reserved(bad.Unexpected.Value) {
 		want += fmt.Sprintf("; %q cannot be a name", bad.Unexpected.Value)
 	}
 	r.errorf(pos, "unexpected %s%s", got, want)
