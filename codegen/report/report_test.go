@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf8"
 
 	"github.com/morgana-ml/morgana/ugraph"
@@ -268,7 +267,7 @@ func TestEmptyParts(t *testing.T) {
 	}
 }
 
-// TestLargeProgram: a program of thousands of operators is not drawn, and takes no time.
+// TestLargeProgram: a program of thousands of operators is not drawn.
 func TestLargeProgram(t *testing.T) {
 	b := ugraph.NewBuilder("large")
 	x := b.Input("X", ugraph.F32, ugraph.Ds(4))
@@ -280,12 +279,11 @@ func TestLargeProgram(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	start := time.Now()
 	page := render(t, Data{Program: g, Targets: []Target{{Name: "cpu", Stages: []Stage{{Name: "program", Graph: g}}}}})
 	if !strings.Contains(page, "5\u202f000 operators are too many to draw") {
 		t.Error("the page does not say so")
 	}
-	if d := time.Since(start); d > 5*time.Second {
-		t.Errorf("it took %s", d)
+	if n := strings.Count(page, "<path") + strings.Count(page, "<rect"); n > 100 {
+		t.Errorf("%d shapes are drawn", n)
 	}
 }
