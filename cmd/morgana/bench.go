@@ -36,7 +36,7 @@ type benchCmd struct {
 	Device    string   `default:"cpu" help:"cpu."`
 	Dim       []string `sep:"none" placeholder:"S=N" help:"Size of a symbol (absent: 1/8 of its bound)."`
 	Threads   int      `env:"MORGANA_THREADS" help:"Threads (default: all cores)."`
-	Seed      int64    `default:"1" help:"Seed of the inputs, and of a search."`
+	Seed      uint64   `default:"1" help:"Seed of the inputs, and of a search."`
 
 	Budget time.Duration `default:"60s" help:"Wall clock of the search for a program's kernel."`
 }
@@ -231,7 +231,7 @@ func (c *benchCmd) open(a *app, d *cpu.Device, b *benchmark) error {
 		}
 		b.graph = g
 	}
-	in, err := seededInputs(b.subject.graph, b.env, c.Seed, nil)
+	in, err := seededInputs(b.subject.graph, b.env, int64(c.Seed), nil)
 	if err != nil {
 		return err
 	}
@@ -254,9 +254,9 @@ func (c *benchCmd) kernelOf(a *app, d *cpu.Device, s subject) (*ugraph.Graph, er
 		return nil, err
 	}
 	m := &execute.CPU{Device: d, Inputs: func(g *ugraph.Graph, env ugraph.Env) (map[string]*tensor.Tensor, error) {
-		return seededInputs(g, env, c.Seed, nil)
+		return seededInputs(g, env, int64(c.Seed), nil)
 	}}
-	o := &optimizeCmd{Budget: c.Budget, Threads: c.Threads, Seed: uint64(c.Seed), Top: defaultTop, Measure: true}
+	o := &optimizeCmd{Budget: c.Budget, Threads: c.Threads, Seed: c.Seed, Top: defaultTop, Measure: true}
 	r, err := o.search(a, s, rows[0], m, nil, defaultError)
 	if err == nil {
 		err = a.ctx.Err() // an interrupted search has a result, an interrupted benchmark has none

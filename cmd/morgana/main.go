@@ -98,17 +98,17 @@ func Main(args []string, stdout, stderr io.Writer) (code int) {
 	}
 	var c cli
 	exited := -1
-	parser, err := kong.New(&c, kong.Name("morgana"), kong.Description("Turns tensor programs into fused kernels that it has proved equal to them."),
+	parser, err := kong.New(&c, kong.Name("morgana"), kong.Description(description),
 		kong.Writers(stdout, stderr), kong.Exit(func(code int) { exited = code; panic(kongExit{}) }), kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.UsageOnError())
 	if err != nil {
 		panic(err)
 	}
-	kctx, err := parse(parser, args)
+	kctx, err := parse(parser, arguments(args))
 	if exited >= 0 {
 		return exited
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "morgana: %v (morgana --help lists commands and flags)\n", err)
+		fmt.Fprintf(stderr, "morgana: %v\n", usageError(err))
 		return exitBad
 	}
 	if err := checkEnvironment(); err != nil {

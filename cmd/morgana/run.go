@@ -22,7 +22,7 @@ type runCmd struct {
 	Input   []string `sep:"none" placeholder:"NAME=FILE" help:"An input from a .npy file, or .safetensors with FILE#tensor; else seeded values."`
 	Output  []string `sep:"none" placeholder:"NAME=FILE" help:"Write an output to a .npy file."`
 	Dim     []string `sep:"none" placeholder:"S=N" help:"Size of a symbol (absent: from the inputs, else 1/8 of its bound)."`
-	Seed    int64    `default:"1" help:"Seed of the inputs that are not given."`
+	Seed    uint64   `default:"1" help:"Seed of the inputs that are not given."`
 	Plain   bool     `help:"Operator by operator, without fusion."`
 	Check   bool     `help:"Compare with float64; exit 1 beyond the bound of the output's type."`
 	Threads int      `env:"MORGANA_THREADS" help:"Threads (default: all cores)."`
@@ -172,7 +172,7 @@ func (c *runCmd) one(a *app, d *cpu.Device, s subject, dims map[string][]int64) 
 	if err := checkSizes(exec, env, c.Check); err != nil {
 		return false, err
 	}
-	in, err := seededInputs(g, env, c.Seed, given)
+	in, err := seededInputs(g, env, int64(c.Seed), given)
 	if err != nil {
 		return false, err
 	}

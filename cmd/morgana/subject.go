@@ -52,7 +52,7 @@ func resolve(ctx context.Context, x string) ([]subject, error) {
 	}
 	src, err := programs.Source(x)
 	if err != nil {
-		return nil, fmt.Errorf("%q is neither a file nor an embedded program: %w", x, err)
+		return nil, fmt.Errorf("no file %q, and %w", x, err)
 	}
 	gs, err := text.Parse(x, []byte(src))
 	if err != nil {

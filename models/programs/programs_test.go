@@ -64,7 +64,8 @@ func TestUnknownName(t *testing.T) {
 	for _, c := range []struct{ name, want string }{
 		{"gqaa", "did you mean gqa?"},
 		{"gated-mlp", "did you mean gated_mlp?"},
-		{"gqa/b8/f16", "did you mean gqa/"},
+		{"gqa/b8/f16", "did you mean gqa/f16/b8?"},
+		{"softmax", "`morgana list softmax` has those"},
 		{"qknorm_gqa/f61", "did you mean qknorm_gqa/f16?"},
 		{"lora/b8", "did you mean lora"},
 		{"completely_else", "`morgana list` has all"},
@@ -75,7 +76,9 @@ func TestUnknownName(t *testing.T) {
 			t.Errorf("%q: got %v, want %q in it", c.name, err, c.want)
 		}
 	}
-	if _, err := Source("completely_else"); strings.Contains(err.Error(), "did you mean") {
-		t.Errorf("offers a name that is nothing like it: %v", err)
+	for _, name := range []string{"completely_else", "foo", "bar", "test", "mirage/foo"} {
+		if _, err := Source(name); strings.Contains(err.Error(), "did you mean") {
+			t.Errorf("%s: offers a name that is nothing like it: %v", name, err)
+		}
 	}
 }

@@ -40,11 +40,12 @@ func Distance(a, b string) int {
 func errors(word, known string) (n int, ok bool) {
 	a, b := utf8.RuneCountInString(word), utf8.RuneCountInString(known)
 	least := min(a, b)
-	if word == known || max(a, b) > longest || max(a, b)-least > max(1, least/3) {
+	limit := max(1, (least+1)/3)
+	if word == known || max(a, b) > longest || max(a, b)-least > limit {
 		return 0, false
 	}
 	n = Distance(strings.ToLower(word), strings.ToLower(known))
-	return n, n == 0 || n < least && n <= max(1, least/3)
+	return n, n == 0 || n < least && n <= limit
 }
 
 // Near tells whether a known word may be meant by another one.

@@ -23,10 +23,10 @@ func TestDistance(t *testing.T) {
 }
 
 func TestNearest(t *testing.T) {
-	known := []string{"exp", "sin", "softmax", "layer_norm", "ab", "n", "x1"}
+	known := []string{"exp", "sin", "softmax", "layer_norm", "ab", "n", "x1", "threads"}
 	for word, want := range map[string]string{
-		"exq": "exp", "sim": "sin", "sofmax": "softmax", "layernorm": "layer_norm", "LAYER_NORM": "layer_norm", "N": "n", "x2": "x1", "ba": "ab",
-		"exp": "", "foo": "", "bar": "", "q": "", "sm": "", "a": "", "": "", "norm": "", "layer": "",
+		"exq": "exp", "sim": "sin", "sofmax": "softmax", "tread": "threads", "layernorm": "layer_norm", "LAYER_NORM": "layer_norm", "N": "n", "x2": "x1", "ba": "ab",
+		"exp": "", "foo": "", "bar": "", "read": "", "q": "", "sm": "", "a": "", "": "", "norm": "", "layer": "",
 	} {
 		if got := Nearest(word, known); got != want {
 			t.Errorf("%s: %q, want %q", word, got, want)
