@@ -221,7 +221,7 @@ func (s *state) verifyOne(ctx context.Context, c candidate, jobs int) verdict {
 	}
 	if s.m != nil {
 		if out.FloatError, err = s.m.Execute(ctx, out.Lowered); err != nil {
-			return verdict{reason: "executed: " + err.Error()}
+			return verdict{reason: "run on seeded inputs: " + err.Error()}
 		}
 		out.Executed = true
 	}

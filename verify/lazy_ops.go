@@ -1,6 +1,10 @@
 package verify
 
-import "github.com/morgana-ml/morgana/ugraph"
+import (
+	"fmt"
+
+	"github.com/morgana-ml/morgana/ugraph"
+)
 
 // nodeLazy builds the results of one operator that is not block-only.
 func (z *lazyEngine[V]) nodeLazy(g *ugraph.Graph, n *ugraph.Node, args []*lazyTensor[V]) ([]*lazyTensor[V], error) {
@@ -305,7 +309,7 @@ func (z *lazyEngine[V]) gatherLazy(n *ugraph.Node, x, idx *lazyTensor[V]) (*lazy
 	return view(x.dt, shape, func(i int) cell[V] {
 		j := z.at(idx, i/inner%rows).i
 		if j < 0 || j >= int64(x.shape[ax]) {
-			return z.fail(&errUndecided{"an index is out of range"})
+			return z.fail(&errUndecided{fmt.Sprintf("%s: index %d is outside 0 … %d on the inputs drawn", n.Op, j, x.shape[ax]-1)})
 		}
 		return z.at(x, (i/inner/rows*x.shape[ax]+int(j))*inner+i%inner)
 	}), nil
@@ -329,7 +333,7 @@ func (z *lazyEngine[V]) scatterLazy(n *ugraph.Node, x, idx, y *lazyTensor[V]) (*
 		for r := range rows {
 			j := z.at(idx, r).i
 			if j < 0 || j >= int64(x.shape[ax]) {
-				return z.fail(&errUndecided{"an index is out of range"})
+				return z.fail(&errUndecided{fmt.Sprintf("%s: index %d is outside 0 … %d on the inputs drawn", n.Op, j, x.shape[ax]-1)})
 			}
 			if int(j) != i/inner%x.shape[ax] {
 				continue

@@ -219,7 +219,7 @@ func (e *engine[V]) gather(n *ugraph.Node, x, idx *tensor[V]) (*tensor[V], error
 		for r := range rows {
 			j := e.row(n, idx.i[r], x.shape[ax])
 			if j < 0 || j >= int64(x.shape[ax]) {
-				return nil, &errIntegers{"an index is out of range"}
+				return nil, &errIntegers{fmt.Sprintf("%s: index %d is outside 0 … %d on the inputs drawn", n.Op, j, x.shape[ax]-1)}
 			}
 			src, dst := (o*x.shape[ax]+int(j))*inner, (o*rows+r)*inner
 			if x.f != nil {
@@ -263,7 +263,7 @@ func (e *engine[V]) scatterAdd(n *ugraph.Node, x, idx, y *tensor[V]) (*tensor[V]
 		for r := range rows {
 			j := e.row(n, idx.i[r], x.shape[ax])
 			if j < 0 || j >= int64(x.shape[ax]) {
-				return nil, &errIntegers{"an index is out of range"}
+				return nil, &errIntegers{fmt.Sprintf("%s: index %d is outside 0 … %d on the inputs drawn", n.Op, j, x.shape[ax]-1)}
 			}
 			dst, src := (o*x.shape[ax]+int(j))*inner, (o*rows+r)*inner
 			for k := range inner {

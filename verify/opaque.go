@@ -128,7 +128,7 @@ func (o *opaqueInts) follow(g *ugraph.Graph, inputs []dataKind, sigs []string, c
 			o.rows[n] = true
 			ax, _ := ugraph.NormalAxis(n.Attrs.Int("axis", 0), g.Value(n.Args[0]).Rank())
 			if extent := g.Value(n.Args[0]).Shape[ax]; !o.accepted(sig[n.Args[1]], extent) {
-				return nil, &errIntegers{fmt.Sprintf("%s: an index that the candidate computes for an axis of extent %s may leave its range where no index of the program does", n.Op, extent)}
+				return nil, &errIntegers{fmt.Sprintf("%s: the candidate computes an index of an axis of extent %s in a way that the program does not; whether it stays in range wherever the program's indices do is not decided", n.Op, extent)}
 			}
 			if o.seen["rows "+sig[n.Args[1]]] {
 				continue

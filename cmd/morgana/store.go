@@ -143,7 +143,7 @@ func check(ctx context.Context, graph, lowered string, program *ugraph.Graph, en
 		return nil, fmt.Errorf("less stable than the program: %s", best.Stable.Reason)
 	}
 	if best.FloatError, err = m.Execute(ctx, best.Lowered); err != nil {
-		return nil, fmt.Errorf("executed: %w", err)
+		return nil, fmt.Errorf("run on seeded inputs: %w", err)
 	}
 	best.Executed = true
 	if best.Cost, err = cost.Graph(best.Lowered, env, &row); err != nil {

@@ -50,7 +50,7 @@ func TestRestoreChecks(t *testing.T) {
 		{"not equal", wrong, wrong, nil, "not equal to the program"},
 		{"lowered to another program", good, wrong, nil, "lowered: not equal"},
 		{"unstable", unstable, unstable, nil, "less stable"},
-		{"runs wrongly", good, good, errors.New("output Y differs"), "executed: output Y differs"},
+		{"runs wrongly", good, good, errors.New("output Y differs"), "run on seeded inputs: output Y differs"},
 		{"no graph", "X", good, nil, "unexpected"},
 	} {
 		data, err := json.Marshal(stored{Graph: c.graph, Lowered: c.lowered, Predicted: 1, Baseline: 2})

@@ -29,7 +29,7 @@ func (b *block) compileIndexed(n *flatNode, axis int) (step, error) {
 			at := indexAt(index, i)
 			if at < 0 || at >= whole.dims[axis] {
 				if w.err == nil {
-					w.err = fmt.Errorf("%s: index %d is outside of the axis of extent %d", n.op, at, whole.dims[axis])
+					w.err = fmt.Errorf("%s: index %d is outside 0 … %d", n.op, at, whole.dims[axis]-1)
 				}
 				return
 			}
