@@ -178,10 +178,10 @@ func float64Unary(n *flatNode) (func(float64) float64, error) {
 	case ugraph.OpGelu:
 		if n.attrs.Word("approximate", "none") == "tanh" {
 			return func(x float64) float64 {
-				return x / 2 * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(x+0.044715*x*x*x)))
+				return x / (1 + math.Exp(-2*math.Sqrt(2/math.Pi)*(x+0.044715*x*x*x)))
 			}, nil
 		}
-		return func(x float64) float64 { return x / 2 * (1 + math.Erf(x/math.Sqrt2)) }, nil
+		return func(x float64) float64 { return x / 2 * math.Erfc(-x/math.Sqrt2) }, nil // 1 + erf cancels on the left, as 1 + tanh does
 	case ugraph.OpPow:
 		e := n.attrs.Num("exponent", ugraph.Int(1)).Float64()
 		return func(x float64) float64 { return math.Pow(x, e) }, nil

@@ -240,10 +240,10 @@ func unaryFloat(op ugraph.Op, attrs ugraph.Attrs) (func(float64) float64, error)
 	case ugraph.OpGelu:
 		if attrs.Word("approximate", "none") == "tanh" {
 			return func(x float64) float64 {
-				return 0.5 * x * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(x+0.044715*x*x*x)))
+				return x * sigmoid(2*math.Sqrt(2/math.Pi)*(x+0.044715*x*x*x))
 			}, nil
 		}
-		// erfc keeps the digits of the left tail that 1 + erf cancels.
+		// erfc keeps the digits of the left tail that 1 + erf cancels, as (1 + tanh u)/2 = sigmoid(2u) does above.
 		return func(x float64) float64 { return 0.5 * x * math.Erfc(-x/math.Sqrt2) }, nil
 	case ugraph.OpPow:
 		y := attrs.Num("exponent", ugraph.Int(1)).Float64()
