@@ -75,4 +75,7 @@ build_for() {
 # A small program through every stage: what to run while working on anything.
 run_tiny() { go test -count=1 -run '^TestEndToEnd$' ./cmd/morgana; }
 
-export -f check_gofmt test_command run_test_command run_corpus packages_with run_full_tables run_race run_fuzz only_deadline run_portable build_for run_tiny
+# Programs drawn at random, against float64 with a running error bound.
+run_random() { MORGANA_SEEDS=0:2000 go test -count=1 -v -run '^TestRandomPrograms$' ./cmd/morgana/internal/soundness; }
+
+export -f check_gofmt test_command run_test_command run_corpus packages_with run_full_tables run_race run_fuzz only_deadline run_portable build_for run_tiny run_random
