@@ -91,6 +91,9 @@ type fmtCmd struct {
 }
 
 func (c *fmtCmd) Run(a *app) error {
+	if c.Write && c.Check {
+		return fmt.Errorf("-w rewrites and --check only looks: one of them")
+	}
 	changed := 0
 	for _, f := range c.Files {
 		src, err := os.ReadFile(f)
@@ -120,7 +123,7 @@ func (c *fmtCmd) Run(a *app) error {
 		}
 	}
 	if changed > 0 {
-		return no("%d of %d files are not in canonical form", changed, len(c.Files))
+		return no("%d of %d files are not in canonical form; morgana fmt -w rewrites them", changed, len(c.Files))
 	}
 	return nil
 }

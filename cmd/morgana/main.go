@@ -14,6 +14,7 @@ import (
 
 	"github.com/morgana-ml/morgana/runtime/cpu"
 	"github.com/morgana-ml/morgana/search"
+	"github.com/morgana-ml/morgana/ugraph/text"
 )
 
 // The exit codes.
@@ -136,7 +137,7 @@ func (a *app) closeDevice(d *cpu.Device) {
 // ended prints why a command ended, and gives its exit code.
 func (a *app) ended(err error) int {
 	stderr := a.stderr
-	e, bug := (*exitError)(nil), (*search.InternalError)(nil)
+	e, bug, places := (*exitError)(nil), (*search.InternalError)(nil), (text.ErrorList)(nil)
 	switch {
 	case err == nil:
 		return exitOK
@@ -150,6 +151,9 @@ func (a *app) ended(err error) int {
 	case errors.Is(err, context.Canceled), a.ctx.Err() != nil && !a.answers.Load(): // whatever the work said of it
 		fmt.Fprintln(stderr, "morgana: interrupted")
 		return exitInterrupted
+	case errors.As(err, &places) && err.Error() == places.Error(): // each begins its line with its place, as editors read it
+		fmt.Fprintln(stderr, places)
+		return exitBad
 	default:
 		fmt.Fprintf(stderr, "morgana: %v\n", err)
 		return exitBad

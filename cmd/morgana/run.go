@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
+	"path/filepath"
 	"sort"
 	"strings"
 	"time"
@@ -135,12 +137,8 @@ func (c *runCmd) one(a *app, d *cpu.Device, s subject, dims map[string][]int64) 
 	if err != nil {
 		return false, err
 	}
-	for _, o := range g.Outputs {
-		if file := outFiles[o.Name]; file != "" {
-			if err := checkPlace(file); err != nil {
-				return false, fmt.Errorf("--output %s: %w", o.Name, err)
-			}
-		}
+	if err := checkOutputs(g, outFiles); err != nil {
+		return false, err
 	}
 	given := map[string]*tensor.Tensor{}
 	for name, file := range files {
@@ -226,6 +224,32 @@ func (c *runCmd) one(a *app, d *cpu.Device, s subject, dims map[string][]int64) 
 	return ok, r.print(a, c.JSON)
 }
 
+// checkOutputs tells, before the work, whether each output can be written to a file of its own.
+func checkOutputs(g *ugraph.Graph, files map[string]string) error {
+	taken := map[string]string{}
+	for _, o := range g.Outputs {
+		file := files[o.Name]
+		if file == "" {
+			continue
+		}
+		if strings.EqualFold(filepath.Ext(file), ".safetensors") {
+			return fmt.Errorf("--output %s=%s: outputs are written as .npy; name a .npy file", o.Name, file)
+		}
+		if err := checkPlace(file); err != nil {
+			return fmt.Errorf("--output %s: %w", o.Name, err)
+		}
+		if info, err := os.Stat(file); err == nil && !info.Mode().IsRegular() {
+			continue // a device or pipe takes several
+		}
+		place := filepath.Clean(file)
+		if other := taken[place]; other != "" {
+			return fmt.Errorf("--output %s=%s: the output %s is written to this file; name another", o.Name, file, other)
+		}
+		taken[place] = o.Name
+	}
+	return nil
+}
+
 // debugRun times the kernels of a session one by one, and prints what MORGANA_DEBUG asks for of them.
 func debugRun(a *app, s subject, g *ugraph.Graph, env ugraph.Env, sess *execute.Session) error {
 	row := a.nativeRow()
@@ -304,7 +328,7 @@ func envFromInputs(g *ugraph.Graph, given map[string]*tensor.Tensor, dims map[st
 			env[s.Name] = s.At(s.Hi / 8)
 		}
 		if err := s.Check(env[s.Name]); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("the sizes of the --input files: %w", err)
 		}
 	}
 	return env, nil

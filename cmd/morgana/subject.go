@@ -28,6 +28,9 @@ type subject struct {
 	program *ugraph.Graph // the program of a bundle
 }
 
+// importers are the commands that read files of other formats, by their ending.
+var importers = map[string]string{".onnx": "onnx", ".json": "mirage"}
+
 // resolve reads the programs and μGraphs that X names: an existing path (FILE.ug, FILE.ug#name, or a
 // bundle folder) wins over the name of an embedded program.
 func resolve(ctx context.Context, x string) ([]subject, error) {
@@ -39,6 +42,8 @@ func resolve(ctx context.Context, x string) ([]subject, error) {
 	switch {
 	case err == nil && info.IsDir():
 		return resolveBundle(ctx, x)
+	case err == nil && importers[strings.ToLower(filepath.Ext(file))] != "":
+		return nil, fmt.Errorf("%s is no .ug file: make one with `morgana import %s %s -o NAME.ug`", file, importers[strings.ToLower(filepath.Ext(file))], file)
 	case err == nil:
 		gs, err := text.ParseFile(x)
 		if err != nil {

@@ -143,6 +143,10 @@ func (s *Safetensors) parseHeader(header []byte) error {
 		}
 		var raw rawEntry
 		if err := dec.Decode(&raw); err != nil {
+			var typed *json.UnmarshalTypeError
+			if errors.As(err, &typed) {
+				return fmt.Errorf("tensor %q: a JSON %s is not in its place; an entry is {\"dtype\": …, \"shape\": […], \"data_offsets\": [begin, end]}", name, typed.Value)
+			}
 			return fmt.Errorf("tensor %q: %w", name, err)
 		}
 		if _, twice := s.index[name]; twice {

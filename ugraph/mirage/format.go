@@ -85,7 +85,7 @@ func decode(r io.Reader) ([][]operator, error) {
 	if err := json.Unmarshal(data, &graphs); err != nil {
 		var typed *json.UnmarshalTypeError
 		if errors.As(err, &typed) {
-			return nil, fmt.Errorf("byte %d: %s where %s is due: a list of graphs, each a list of operators", typed.Offset, typed.Value, typed.Type)
+			return nil, fmt.Errorf("byte %d: a JSON %s is not in its place; the file is a list of graphs, each a list of operators", typed.Offset, typed.Value)
 		}
 		var syntax *json.SyntaxError
 		if errors.As(err, &syntax) {

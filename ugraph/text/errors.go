@@ -18,8 +18,12 @@ type Error struct {
 	Message      string // what is wrong, and what would be legal
 }
 
-// Error is "file:line:column: message", the source line, and a caret under the column.
+// Error is "file:line:column: message", the source line, and a caret under the column. There is nothing to
+// point at in a blank line.
 func (e *Error) Error() string {
+	if strings.TrimSpace(e.Source) == "" {
+		return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Message)
+	}
 	line, caret := excerpt(e.Source, e.Column)
 	return fmt.Sprintf("%s:%d:%d: %s\n    %s\n    %s^", e.File, e.Line, e.Column, e.Message, line, caret)
 }

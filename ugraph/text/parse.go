@@ -144,7 +144,11 @@ func scan(r *reporter, filename string, src []byte) []lexer.Token {
 	}
 	if i := invalidUTF8(src); i >= 0 {
 		start.Advance(string(src[:i]))
-		r.errorf(start, "not a text: byte %#02x is not UTF-8; expected a .ug program", src[i])
+		what := "expected a .ug program"
+		if bytes.HasPrefix(src, []byte("\xff\xfe")) || bytes.HasPrefix(src, []byte("\xfe\xff")) {
+			what = "it seems to be UTF-16; save it as UTF-8"
+		}
+		r.errorf(start, "not a text: byte %#02x is not UTF-8; %s", src[i], what)
 		return nil
 	}
 	var toks []lexer.Token
@@ -174,7 +178,7 @@ func scan(r *reporter, filename string, src []byte) []lexer.Token {
 		}
 		pos := advanced(start, at.Position())
 		c, n := utf8.DecodeRuneInString(string(src[pos.Offset:]))
-		r.errorf(pos, "unexpected character %q", c)
+		r.errorf(pos, "unexpected character %q%s", c, lookalike(c))
 		toks = append(toks, lexer.Token{Type: tokBad, Value: string(c), Pos: pos})
 		if r.full() {
 			pos.Advance(string(src[pos.Offset:]))
@@ -183,6 +187,23 @@ func scan(r *reporter, filename string, src []byte) []lexer.Token {
 		pos.Advance(string(src[pos.Offset : pos.Offset+n]))
 		start, rest = pos, string(src[pos.Offset:])
 	}
+}
+
+// lookalikes are characters that word processors and web pages put in the place of those of the language.
+var lookalikes = []struct{ chars, meant string }{
+	{"\u00a0\u2007\u202f\u3000\u200b\ufeff", "a space"},
+	{"−–—", `"-"`}, {"×∗·", `"*"`}, {"÷", `"/"`}, {"≤", `"<="`}, {"≥", `">="`}, {"→", `"->"`}, {"，", `","`}, {"：", `":"`}, {"＝", `"="`},
+	{"（", `"("`}, {"）", `")"`}, {"［", `"["`}, {"］", `"]"`}, {"｛", `"{"`}, {"｝", `"}"`}, {"#", `"//" for a comment`}, {";", "a new line, or nothing"},
+}
+
+// lookalike says what is meant by a character that is in no token, if it is known.
+func lookalike(c rune) string {
+	for _, l := range lookalikes {
+		if strings.ContainsRune(l.chars, c) {
+			return "; write " + l.meant
+		}
+	}
+	return ""
 }
 
 // advanced is a position in a text of which the part from start on was scanned by itself.
