@@ -26,7 +26,7 @@ type peer struct {
 // against prints a Markdown table with a row for each saved μGraph that is equal to one of the programs: the
 // program's winner here and the saved graph, both lowered and run by the same executor, interleaved. The last two
 // columns compare predicted costs on the GPU targets, where nothing is run yet.
-func (c *tableCmd) against(a *app, m search.Measurer, row target.Row) error {
+func (c *tableCmd) against(a *app, ss []subject, m search.Measurer, row target.Row) error {
 	var peers []peer
 	for _, file := range c.Against {
 		ps, err := peersOf(file)
@@ -40,18 +40,14 @@ func (c *tableCmd) against(a *app, m search.Measurer, row target.Row) error {
 		return err
 	}
 	peak, memory := rooflineOf(&row)
-	fmt.Fprintf(a.stdout, "| saved graph | program | kernels | µs | winner: kernels | µs | GFLOP/s, of peak | GB/s, of memory | × over saved |")
+	head := "| saved graph | program | kernels | µs | winner: kernels | µs | GFLOP/s, of peak | GB/s, of memory | × over saved |"
 	for _, g := range gpus {
-		fmt.Fprintf(a.stdout, " × predicted on %s |", g.Name)
+		head += fmt.Sprintf(" × predicted on %s |", g.Name)
 	}
-	fmt.Fprintf(a.stdout, "\n|---|---|---|---|---|---|---|---|---|%s\n", "---|---|")
+	head += "\n|---|---|---|---|---|---|---|---|---|---|---|\n"
 	var ratios []float64
 	slower := 0
-	for _, x := range c.X {
-		s, err := one(a.ctx, x)
-		if err != nil {
-			return err
-		}
+	for _, s := range ss {
 		var same []peer
 		peers, same, err = equalTo(a.ctx, peers, s.graph, c.Seed)
 		if err != nil {
@@ -97,7 +93,7 @@ func (c *tableCmd) against(a *app, m search.Measurer, row target.Row) error {
 			if ratio < 1 {
 				slower++
 			}
-			fmt.Fprintf(a.stdout, "| %s | %s | %d | %.0f | %d | %.0f | %.1f, %.0f %% | %.1f, %.0f %% | %.2f |", p.name, s.name, len(theirs.Kernels), us[i+1],
+			fmt.Fprintf(a.stdout, "%s| %s | %s | %d | %.0f | %d | %.0f | %.1f, %.0f %% | %.1f, %.0f %% | %.2f |", head, p.name, s.name, len(theirs.Kernels), us[i+1],
 				len(r.Best.Cost.Kernels), us[0], flops, 100*flops/peak, bytes, 100*bytes/memory, ratio)
 			for k := range gpus {
 				theirs, err := cost.Graph(p.graph, r.Env, &gpus[k])
@@ -107,13 +103,14 @@ func (c *tableCmd) against(a *app, m search.Measurer, row target.Row) error {
 				fmt.Fprintf(a.stdout, " %.2f |", theirs.US/onGPU[k].Best.PredictedUS)
 			}
 			fmt.Fprintln(a.stdout)
+			head = ""
 		}
 	}
 	for _, p := range peers {
 		a.say("%s: equal to none of the programs", p.name)
 	}
 	if len(ratios) == 0 {
-		return no("none of the %d saved graphs is equal to one of the %d programs", len(peers), len(c.X))
+		return no("none of the %d saved graphs is equal to one of the %d programs", len(peers), len(ss))
 	}
 	fmt.Fprintf(a.stdout, "\n%d saved graphs, geometric mean %.2f, slower than the saved graph: %d\n", len(ratios), geometricMean(ratios), slower)
 	return nil

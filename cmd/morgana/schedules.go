@@ -68,6 +68,11 @@ func (c *schedulesCmd) Run(a *app) error {
 	case !(c.Spread > 1) || math.IsInf(c.Spread, 1):
 		return fmt.Errorf("--spread %g: want a factor such as 16", c.Spread)
 	}
+	if c.Plot != "" {
+		if err := checkPlace(c.Plot); err != nil {
+			return fmt.Errorf("--plot: %w", err)
+		}
+	}
 	if len(c.X) == 0 {
 		c.X = ranked()
 	}

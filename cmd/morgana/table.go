@@ -25,6 +25,12 @@ type tableCmd struct {
 // Run searches each program without the store and prints a Markdown row for it: what the README's
 // table is made with.
 func (c *tableCmd) Run(a *app) error {
+	if err := checkThreads(c.Threads); err != nil {
+		return err
+	}
+	if c.Budget <= 0 {
+		return fmt.Errorf("--budget %s: want a time such as 10s", c.Budget)
+	}
 	if len(c.X) == 0 && len(c.Against) > 0 {
 		c.X = mirageNames()
 	}
@@ -34,6 +40,14 @@ func (c *tableCmd) Run(a *app) error {
 				c.X = append(c.X, p.Name)
 			}
 		}
+	}
+	var ss []subject
+	for _, x := range c.X {
+		s, err := one(a.ctx, x)
+		if err != nil {
+			return err
+		}
+		ss = append(ss, s)
 	}
 	dev := cpu.New(c.Threads)
 	defer a.closeDevice(dev)
@@ -45,14 +59,10 @@ func (c *tableCmd) Run(a *app) error {
 		row = row.WithUnits(c.Threads)
 	}
 	if len(c.Against) > 0 {
-		return c.against(a, m, row)
+		return c.against(a, ss, m, row)
 	}
 	head := "| program | kernels | MB moved | predicted µs | measured µs | × over plain | search s | states |\n|---|---|---|---|---|---|---|---|\n"
-	for _, x := range c.X {
-		s, err := one(a.ctx, x)
-		if err != nil {
-			return err
-		}
+	for _, s := range ss {
 		a.say("%s", s.name)
 		r, err := search.Optimize(a.ctx, s.graph, row, nil, lowerCPU, search.Options{Budget: c.Budget, Seed: c.Seed})
 		if err != nil {
