@@ -30,8 +30,9 @@ type bound struct {
 // maxTests bounds the tests of a verification.
 const maxTests = 4096
 
-// wanted is −log2 of the error that one reading may have: up to eight may be tried.
-func (o Options) wanted() float64 { return -o.ErrorLog2 + 3 }
+// wanted is −log2 of the error that one reading of one candidate may have: up to eight readings may be tried, of
+// as many candidates as the run verifies.
+func (o Options) wanted() float64 { return -o.ErrorLog2 + 3 + math.Log2(float64(max(1, o.Candidates))) }
 
 // tests is the number of tests that the allowed error needs.
 func (b *bound) tests(opt Options) (int, error) {
