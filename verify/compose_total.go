@@ -42,12 +42,26 @@ func factsOf(p *numbered) []facts {
 		f := factsOfNode(p, n, args)
 		for _, r := range n.Results {
 			out[r] = f
+			if g.Values[r].DType == ugraph.F8E4M3 && (n.Op == ugraph.OpCast || n.Op.Rounds()) {
+				out[r].sign = roundedSign(out[r].sign)
+			}
 			if !g.Values[r].DType.IsFloat() && n.Op != ugraph.OpConst && n.Op != ugraph.OpIota {
 				out[r].sign = field.Unsigned // integers wrap
 			}
 		}
 	}
 	return out
+}
+
+// roundedSign is what is known of the sign after rounding, which may make a small number 0.
+func roundedSign(s field.Sign) field.Sign {
+	switch s {
+	case field.Positive:
+		return field.NonNegative
+	case field.Negative:
+		return field.NonPositive
+	}
+	return s
 }
 
 func factsOfNode(p *numbered, n *ugraph.Node, args []facts) facts {

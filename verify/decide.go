@@ -301,13 +301,17 @@ func (c *check) tryInstance(r reading, w way, opaque bool) (*mismatch, error) {
 	if w.lenient {
 		pl.need, pl.loose = nil, true // nothing is proved here: the smallest sizes will do
 	}
-	in, err := s.solve(pl)
+	solve := func(pl plan) (*instance, error) { return c.withRows(s, pl, free) }
+	if w.lenient {
+		solve = s.solve
+	}
+	in, err := solve(pl)
 	if err != nil {
 		return nil, err
 	}
 	pl.single, pl.free = single, free
-	small, err := s.solve(pl)
-	if err != nil {
+	small, err := solve(pl)
+	if err != nil || !c.sameRows(in, small) {
 		small = in // a bound for more positions holds for one, too
 	}
 	if opaque {

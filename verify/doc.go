@@ -155,7 +155,20 @@
 // axis by that is no longer, else it leaves its range in the candidate alone. An integer of 8 bits that is
 // computed with takes all its values in turn. Random values do not exhaust wider ones that are compared or computed with: a
 // difference may sit at one value of 2^32. An integer that only becomes a number is a variable of range 2^20, and the
-// error of a test is at least D/2^20 for that.
+// error of a test is at least D/2^20 for that; of a float that is cast from it the field knows no sign and no order
+// (ordered.go), since those of one test are not those of all values.
+//
+// Rows (tables.go). Three indices of a table of two rows are never different, and a term that only three different
+// rows show, (A−B)·(B−C)·(A−C), would vanish. So the axis that gather or scatter_add index has as many rows in the
+// instance as indices of it meet in an output entry, in both graphs together, beside the columns that 4.2 retains for what
+// else is done with it. Where that is nothing, i.e. all that carries the axis commutes with every map of its
+// positions into each other and no output has it, the results are functions of the rows that were selected: F(T∘I). Then
+// all entries of the indices are different rows in every test, and no assignment need be met by chance: F_A(G) = F_B(G) for
+// all G holds for G with equal rows, too. That takes that I is nothing but an index, and that nothing compares positions; a
+// comparison of the rows themselves is one of arbitrary values, under any model. An axis that only scatter_add
+// indexes and nothing reduces shows an entry which indices are its own row: bits, for which two rows do. For all
+// others the assignments are met by chance, R^−n, or the pair is refused. An index that blocks compute has any number of
+// entries: the axis keeps its real size.
 //
 // Masks (forms.go, positions.go). Every integer that depends on positions is followed through both graphs as a sum of
 // positions, greatest positions of axes and a literal, with the literals folded and the range checked at the

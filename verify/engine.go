@@ -144,6 +144,11 @@ func (e *engine[V]) node(g *ugraph.Graph, n *ugraph.Node, args []*tensor[V]) ([]
 			return nil, err
 		}
 	}
+	if e.inst.sizes.casts[n] {
+		for i, x := range r.f {
+			r.f[i] = forget(e.alg, x)
+		}
+	}
 	if r.f != nil {
 		e.alg.store(r.dt, r)
 	}

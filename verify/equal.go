@@ -210,7 +210,9 @@ func (m *mismatch) Error() string { return m.what }
 // analyse joins the axes of both graphs.
 func (c *check) analyse() *sizing {
 	s := newSizing()
+	s.casts = map[*ugraph.Node]bool{}
 	for _, g := range []*ugraph.Graph{c.a, c.b} {
+		castsOfData(g, nil, s.casts)
 		_, used := computesWithIndices(g, nil)
 		s.indices = s.indices || used
 	}

@@ -126,6 +126,11 @@ func invSqrtFunction[V any](r ring[V], n int64) V {
 
 func (a fieldAlgebra) same(x, y field.Value) bool { return x.Same(y) }
 
+func (a fieldAlgebra) forget(x field.Value) field.Value {
+	x.Sign, x.Number = field.Unsigned, false
+	return x
+}
+
 func (a fieldAlgebra) positive(x field.Value) field.Value {
 	x.Sign, x.Domain = field.Positive, 0
 	return x

@@ -21,6 +21,7 @@ type instance struct {
 	blockAxis map[int]*blockCut // variable of an axis → how its columns share the weights of blocks
 	inner     map[int32]int32   // column with its block's weight → column without
 	outer     map[int32]int32
+	firstRow  map[int]int // integer inputs whose entries are all different rows → the first of them
 }
 
 // cutSize is what a grid dimension or loop does in an instance: the number of parts (of its form
@@ -50,9 +51,10 @@ type sizing struct {
 	masked, maskedDim, maskedAxis int           // the mask of columns: its input (−1: none), the dimension and axis that it masks
 	maskedLoop                    bool          // a loop cuts that axis
 
-	indices   bool              // argmax and top-k find indices that are computed with
-	unweighed map[int]bool      // slots of grid counts whose blocks cannot have weights of their own
-	freeGrids map[cutOwner]bool // whether the cut is free, for each grid dimension
+	indices   bool                  // argmax and top-k find indices that are computed with
+	casts     map[*ugraph.Node]bool // of integers that depend on inputs, to floats
+	unweighed map[int]bool          // slots of grid counts whose blocks cannot have weights of their own
+	freeGrids map[cutOwner]bool     // whether the cut is free, for each grid dimension
 }
 
 type cutVars struct{ parts, tile int } // slots, -1 where absent

@@ -214,6 +214,8 @@ func (c *check) integerSource(in *instance, i int, shape []int, word func(k int)
 			word = func(k int) uint64 { return half[k&1] }
 		}
 		return func(k int) int64 { return s.columnBit(word, shape, k) }
+	case in.different(i):
+		return func(k int) int64 { return int64(in.firstRow[i] + k) }
 	case c.exhaustive[i]:
 		return func(k int) int64 { return lo + int64((uint64(k)*37+uint64(c.test))%n) }
 	}
@@ -257,15 +259,11 @@ func (c *check) labelCells(s *sizing, in *instance, free map[int]bool, columns b
 			l.exhaustive[i] = true
 		case use.computed && c.opaque == nil:
 			return nil, &errIntegers{"an integer input is compared or computed with, which random values do not exhaust"}
+		case use.index && in.different(i): // one assignment stands for all
 		case use.index:
 			logCells -= seen * math.Log2(float64(hi-lo))
 		}
 		if dt != ugraph.Bool && (c.opaque != nil && use.computed || !use.computed && use.number) {
-			for _, g := range []*ugraph.Graph{c.a, c.b} {
-				if _, bad := ordersNumbers(g, nil); bad {
-					return nil, &errUndecided{"the order of numbers that an integer input alone makes decides, which random values do not exhaust"}
-				}
-			}
 			logCells-- // signs
 			if bits := math.Log2(float64(hi - lo)); l.numbers == 0 || bits < l.numbers {
 				l.numbers = bits

@@ -6,9 +6,45 @@ import (
 	"github.com/morgana-ml/morgana/ugraph"
 )
 
-// nodeLazy builds the results of one operator that is not block-only.
+// nodeLazy builds the results of one operator that is not block-only. Their entries are rounded and forgotten as
+// engine.node does it; operators on lines are evaluated by it.
 func (z *lazyEngine[V]) nodeLazy(g *ugraph.Graph, n *ugraph.Node, args []*lazyTensor[V]) ([]*lazyTensor[V], error) {
+	rs, err := z.exactLazy(g, n, args)
+	if err != nil || n.Body != nil || onLines[n.Op] {
+		return rs, err
+	}
+	for k, r := range rs {
+		rounds, data := r.dt == ugraph.F8E4M3 && n.Op.Rounds(), z.inst.sizes.casts[n]
+		if !rounds && !data {
+			continue
+		}
+		exact := r
+		rs[k] = z.of(r.dt, r.shape, func(i int) cell[V] {
+			c := z.at(exact, i)
+			if rounds && z.bad == nil {
+				c = z.entry(z.elementwise(ugraph.OpCast, nil, r.dt, []*tensor[V]{z.at1(exact, i)}))
+			}
+			if data {
+				c.f = forget(z.alg, c.f)
+			}
+			return c
+		})
+	}
+	return rs, nil
+}
+
+// onLines are the operators of which lines of a result are evaluated at once.
+var onLines = map[ugraph.Op]bool{
+	ugraph.OpSoftmax: true, ugraph.OpLogSoftmax: true, ugraph.OpLogSumExp: true, ugraph.OpRMSNorm: true, ugraph.OpLayerNorm: true, ugraph.OpRope: true, ugraph.OpTopK: true,
+	ugraph.OpArgmax: true,
+}
+
+// exactLazy builds the results before they are rounded.
+func (z *lazyEngine[V]) exactLazy(g *ugraph.Graph, n *ugraph.Node, args []*lazyTensor[V]) ([]*lazyTensor[V], error) {
 	one := func(t *lazyTensor[V], err error) ([]*lazyTensor[V], error) { return []*lazyTensor[V]{t}, err }
+	if onLines[n.Op] {
+		return z.lines(g, n, args)
+	}
 	switch n.Op {
 	case ugraph.OpKernel:
 		return z.kernelLazy(g, n, args)
@@ -46,8 +82,6 @@ func (z *lazyEngine[V]) nodeLazy(g *ugraph.Graph, n *ugraph.Node, args []*lazyTe
 		return one(z.gatherLazy(n, args[0], args[1]))
 	case ugraph.OpScatterAdd:
 		return one(z.scatterLazy(n, args[0], args[1], args[2]))
-	case ugraph.OpSoftmax, ugraph.OpLogSoftmax, ugraph.OpLogSumExp, ugraph.OpRMSNorm, ugraph.OpLayerNorm, ugraph.OpRope, ugraph.OpTopK, ugraph.OpArgmax:
-		return z.lines(g, n, args)
 	case ugraph.OpAttention:
 		return one(z.attentionLazy(g, n, args))
 	}

@@ -20,7 +20,7 @@ func (c *check) tryPlaces(r reading) (*mismatch, error) {
 	}
 	s := c.analyse()
 	c.sawDefined = map[int]bool{}
-	in, err := s.solve(plan{trips: 0, blocks: 2, env: c.env, real: true})
+	in, err := c.withRows(s, plan{trips: 0, blocks: 2, env: c.env, real: true}, nil)
 	if err != nil {
 		return nil, err
 	}
