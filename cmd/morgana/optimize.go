@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/morgana-ml/morgana/cmd/morgana/internal/execute"
@@ -353,7 +354,7 @@ func printResult(a *app, j optimizeJSON) {
 	if j.Reason != "" {
 		fmt.Fprintf(a.stdout, "  the input program itself is the best: %s\n", j.Reason)
 	} else {
-		fmt.Fprintf(a.stdout, "  verified equal: error at most 2^%.0f, %d tests; no less stable; run once against float64\n", j.Verification.ErrorLog2, j.Verification.Tests)
+		fmt.Fprintf(a.stdout, "  verified equal: error at most 2^%.0f, %d tests; no less stable; run once against float64\n", math.Ceil(j.Verification.ErrorLog2), j.Verification.Tests)
 	}
 	if j.Kept != "" {
 		fmt.Fprintf(a.stdout, "  kept: %s\n", j.Kept)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"math/big"
 	"strings"
 
@@ -118,7 +119,7 @@ func (c *verifyCmd) print(a *app, r *verify.Result) {
 		}
 		return
 	}
-	fmt.Fprintf(a.stdout, "equal (probability of error at most 2^%.0f, %d tests, seed %d", r.ErrorLog2, r.Tests, r.Seed)
+	fmt.Fprintf(a.stdout, "equal (probability of error at most 2^%.0f, %d tests, seed %d", math.Ceil(r.ErrorLog2), r.Tests, r.Seed)
 	if r.Matched == "position" {
 		fmt.Fprint(a.stdout, "; inputs and outputs matched by position")
 	}
