@@ -9,13 +9,13 @@ import (
 // maxBars is how many kernels of a run have a bar of their own; the table has them all.
 const maxBars = 16
 
-// Geometry of the bars, in pixels.
+// Geometry of the bars, in pixels. They are narrow, so that a phone's screen shrinks their texts little.
 const (
-	barsW     = 560.0
-	barsName  = 128.0 // of the names
-	barsValue = 72.0  // of the times
-	barH      = 9.0
-	barGap    = 14.0 // between kernels
+	barsW     = 420.0
+	barsName  = 120.0 // of the names
+	barsValue = 66.0  // of the times
+	barH      = 10.5
+	barGap    = 15.0 // between kernels
 )
 
 // bars draws the time of each kernel, predicted and where it is known measured, of the winner and of the

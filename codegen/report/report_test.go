@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"regexp"
@@ -163,7 +164,7 @@ func TestBars(t *testing.T) {
 		}
 		full := 0
 		for _, r := range rects {
-			if strings.HasSuffix(r[2], micros(longest)) && r[1] == "360.0" {
+			if strings.HasSuffix(r[2], micros(longest)) && r[1] == fmt.Sprintf("%.1f", barsW-barsName-barsValue) {
 				full++
 			}
 			if !measured && !strings.Contains(r[2], "predicted") {
@@ -285,5 +286,23 @@ func TestLargeProgram(t *testing.T) {
 	}
 	if n := strings.Count(page, "<path") + strings.Count(page, "<rect"); n > 100 {
 		t.Errorf("%d shapes are drawn", n)
+	}
+}
+
+// A cache's roof that is shorter than its name is left out: nearly all of it lies left of the plot.
+func TestShortRoofs(t *testing.T) {
+	d := sample(t, true)
+	target := &d.Targets[0]
+	for _, c := range []struct {
+		gbs  float64
+		want bool
+	}{{30, true}, {60, true}, {100_000, false}} {
+		target.Machine.Levels = []Bandwidth{{"L3", c.gbs}, {"DRAM", 18}}
+		if got := strings.Contains(roofline(target), ">L3 "); got != c.want {
+			t.Errorf("L3 of %g GB/s is drawn: %v, want %v", c.gbs, got, c.want)
+		}
+		if !strings.Contains(roofline(target), ">DRAM 18.0 GB/s") {
+			t.Error("the memory's roof is not there")
+		}
 	}
 }

@@ -39,8 +39,8 @@ func (t *Target) points() []point {
 type plot struct{ x0, x1, y0, y1 float64 } // decimal logarithms at the edges
 
 const (
-	plotW, plotH           = 560.0, 360.0
-	plotL, plotR           = 56.0, 14.0
+	plotW, plotH           = 460.0, 330.0 // narrow, so that a phone's screen shrinks the texts little
+	plotL, plotR           = 52.0, 12.0
 	plotTop, plotBottom    = 14.0, 44.0
 	plotInnerW, plotInnerH = plotW - plotL - plotR, plotH - plotTop - plotBottom
 )
@@ -98,8 +98,8 @@ type rect struct{ x0, y0, x1, y1 float64 }
 
 func (r rect) meets(o rect) bool { return r.x0 < o.x1 && o.x0 < r.x1 && r.y0 < o.y1 && o.y0 < r.y1 }
 
-// labelW is a character's width in a label, at most; labelH a line.
-const labelW, labelH, markR = 7.4, 15.0, 6.0
+// labelW is a character's width in a label, at most, noteW in a note; labelH a line.
+const labelW, noteW, labelH, markR = 7.4, 6.4, 15.0, 6.0
 
 // marks draws the points, each with its label where that covers no point, no other label and no edge: beside
 // it, above or below, and ever farther off.
@@ -210,13 +210,17 @@ func (p plot) slope(s *strings.Builder, class string, l Bandwidth, peak float64)
 	}
 	x0, y0 := p.at(math.Pow(10, from), math.Pow(10, from)*l.GBs)
 	x1, y1 := p.at(math.Pow(10, to), math.Pow(10, to)*l.GBs)
+	name := l.Name + " " + scaled(l.GBs*1e9, "B/s")
+	if class != "roof" && math.Hypot(x1-x0, y1-y0) < 6+float64(noteW*float64(utf8.RuneCountInString(name))) {
+		return // a stub beside the axis, shorter than its name
+	}
 	fmt.Fprintf(s, `<path class="%s" d="M%.1f %.1fL%.1f %.1f`, class, x0, y0, x1, y1)
 	if class == "roof" {
 		fmt.Fprintf(s, `H%.1f`, plotW-plotR)
 	}
 	s.WriteString(`"/>`)
 	angle := math.Atan2(y1-y0, x1-x0) * 180 / math.Pi
-	fmt.Fprintf(s, `<text class="note" transform="translate(%.1f %.1f) rotate(%.1f)" dx="6" dy="-5">%s %s</text>`, x0, y0, angle, html.EscapeString(l.Name), scaled(l.GBs*1e9, "B/s"))
+	fmt.Fprintf(s, `<text class="note" transform="translate(%.1f %.1f) rotate(%.1f)" dx="6" dy="-5">%s</text>`, x0, y0, angle, html.EscapeString(name))
 	if class == "roof" {
 		fmt.Fprintf(s, `<text class="note" text-anchor="end" x="%.1f" y="%.1f">peak %s</text>`, plotW-plotR-4, y1-6, scaled(peak*1e9, "flop/s"))
 	}
