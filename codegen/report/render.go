@@ -89,7 +89,7 @@ func (s Stage) Pictures() []Picture {
 		ps = append(ps, Picture{Title: strings.TrimSpace(fmt.Sprintf("kernel %d %s", n, b.Name)), Note: blockNote(b), Graph: b})
 		for j := range b.Nodes {
 			if th := b.Nodes[j].Body; th != nil {
-				ps = append(ps, Picture{Title: strings.TrimSpace("thread " + th.Name), Note: "element by element", Graph: th, Inputs: passedTo(b, &b.Nodes[j])})
+				ps = append(ps, Picture{Title: strings.TrimSpace("thread " + bodyName(b, &b.Nodes[j])), Note: "element by element", Graph: th, Inputs: passedTo(b, &b.Nodes[j])})
 			}
 		}
 	}

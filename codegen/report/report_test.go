@@ -306,3 +306,29 @@ func TestShortRoofs(t *testing.T) {
 		}
 	}
 }
+
+// Thread graphs without a name are told apart by their number, in the kernel and above their own drawings.
+func TestNumberedThreads(t *testing.T) {
+	gs, err := text.Parse("u.ug", []byte(`ugraph u(X: f32[8, 4]) -> (Y) {
+    Y = kernel (X) grid(a: 8 by 2) {
+        _1 = load(X, a=0)
+        _2 = thread(_1) -> (e) {
+            e = exp(_1)
+        }
+        _3 = sum(_2, axis=1, keepdims=true)
+        _4 = thread(_2, _3) -> (d) {
+            d = _2 / _3
+        }
+        store Y(a=0) = _4
+    }
+}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := render(t, Data{Program: gs[0], Targets: []Target{{Name: "cpu", Stages: []Stage{{Name: "lowered", Graph: gs[0]}}}}})
+	for want, times := range map[string]int{">thread 1<": 2, ">thread 2<": 2, "<b>thread 1</b> element by element": 1, "<b>thread 2</b> element by element": 1, "<b>kernel 1</b>": 1} {
+		if n := strings.Count(page, want); n != times {
+			t.Errorf("%d times %q, want %d", n, want, times)
+		}
+	}
+}

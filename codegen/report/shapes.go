@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/morgana-ml/morgana/ugraph"
@@ -129,8 +130,8 @@ func nodeShape(g *ugraph.Graph, n *ugraph.Node) shape {
 		}
 	}
 	if n.Body != nil {
-		if n.Body.Name != "" {
-			title = append(title, n.Body.Name)
+		if name := bodyName(g, n); name != "" {
+			title = append(title, name)
 		}
 		for _, d := range n.Body.Grid {
 			attrs = append(attrs, "grid "+gridText(d))
@@ -160,6 +161,26 @@ func nodeShape(g *ugraph.Graph, n *ugraph.Node) shape {
 		lines = append(lines, valueText(g.Value(r)))
 	}
 	return shape{class: class, lines: lines}
+}
+
+// bodyName is what a kernel or thread graph is called; of several without a name a number tells which of the
+// drawings below is whose.
+func bodyName(g *ugraph.Graph, n *ugraph.Node) string {
+	if n.Body.Name != "" {
+		return n.Body.Name
+	}
+	at, all := 0, 0
+	for i := range g.Nodes {
+		if o := &g.Nodes[i]; o.Op == n.Op && o.Body != nil {
+			if all++; o == n {
+				at = all
+			}
+		}
+	}
+	if all < 2 {
+		return ""
+	}
+	return strconv.Itoa(at)
 }
 
 // attrText is shorter than the language's form: "axis -1" for axis=[-1], "keepdims" for keepdims=true.
