@@ -38,6 +38,11 @@ var rowPairs = []struct {
 		"Y = softmax(S) @ gather(V, I)", "E = exp(S - max(S, axis=1, keepdims=true))  Y = (E @ gather(V, I)) / sum(E, axis=1, keepdims=true)", true},
 	{"scattered in another order", "program p(T: f32[3], I: i32[2], V: f32[2], W: f32[2]) -> (Y) {", "Y = scatter_add(T, I, V + W)", "Y = scatter_add(scatter_add(T, I, V), I, W)", true},
 
+	{"an index out of range that nothing depends on", "program p(X: f16[8], Z: f16[5]) -> (Y) { I = iota(n=5) * 2", "V = scatter_add(X, and(I, 3), Z)  Y = Z + Z", "V = scatter_add(X, I, Z)  Y = Z + Z", false},
+	{"an index out of range that a slice leaves out", "program p(X: f16[8]) -> (Y) { I = iota(n=5) * 2", "Y = slice(gather(X, and(I, 7)), axis=0, start=0, end=4)", "Y = slice(gather(X, I), axis=0, start=0, end=4)", false},
+	{"an index out of range that where leaves out", "program p(X: f16[8], Z: f16[5]) -> (Y) { I = iota(n=5) * 2", "Y = where(I < 8, gather(X, and(I, 7)), Z)", "Y = where(I < 8, gather(X, I), Z)", false},
+	{"an index out of range, times 0", "program p(X: f16[8], Z: f16[5]) -> (Y) { I = iota(n=5) * 2", "Y = Z + 0 * gather(X, and(I, 7))", "Y = Z + 0 * gather(X, I)", false},
+	{"computed indices in range", "program p(X: f16[9], Z: f16[5]) -> (Y) { I = iota(n=5) * 2", "Y = Z + gather(X, I)", "J = iota(n=5)  Y = gather(X, J + J) + Z", true},
 	{"f8 sums of halves", "program p(X: f8e4m3[1024, 1024]) -> (Y) { A, B = split(slice(X, axis=1, start=0, end=100), parts=2, axis=1)",
 		"Y = sum(A, axis=1) + sum(B, axis=1)", "Y = sum(slice(X, axis=1, start=0, end=100), axis=1)", false},
 	{"f8 products in another order", "program p(X: f8e4m3[1024, 1024]) -> (Y) { A = slice(X, axis=1, start=0, end=7)", "Y = A * A * A * A", "Y = (A * A) * (A * A)", false},

@@ -94,7 +94,7 @@ func (c *check) leavesRange() string {
 			return fmt.Sprintf("the candidate uses input %s as an index of an axis of extent %s, for which the program accepts %s: an index may leave the range in the candidate alone", v.Name, extent, known)
 		}
 	}
-	return ""
+	return c.unusedLookup()
 }
 
 // follow looks at every operator that sees the value, through operators that only move it. It returns

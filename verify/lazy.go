@@ -79,6 +79,8 @@ type lazyEngine[V any] struct {
 	bad     error // the first error
 	limit   int   // of entries and terms
 	partial bool  // some blocks that write one place were not compared
+
+	own map[*ugraph.Node]bool // gathers and scatters all of whose indices are evaluated
 }
 
 func (z *lazyEngine[V]) fail(err error) cell[V] {

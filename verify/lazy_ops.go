@@ -9,6 +9,9 @@ import (
 // nodeLazy builds the results of one operator that is not block-only. Their entries are rounded and forgotten as
 // engine.node does it; operators on lines are evaluated by it.
 func (z *lazyEngine[V]) nodeLazy(g *ugraph.Graph, n *ugraph.Node, args []*lazyTensor[V]) ([]*lazyTensor[V], error) {
+	if z.own[n] {
+		z.allInRange(n, args[0], args[1])
+	}
 	rs, err := z.exactLazy(g, n, args)
 	if err != nil || n.Body != nil || onLines[n.Op] {
 		return rs, err

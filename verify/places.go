@@ -18,12 +18,16 @@ func evaluatePlaces[V any](c *check, alg algebra[V], in *instance, places [][]in
 	for i, j := range c.m.outputs {
 		out.outB[j] = newTensor[V](c.a.Value(c.a.Outputs[i].Value).DType, []int{len(places[i])})
 	}
+	own, err := c.watched()
+	if err != nil {
+		return nil, err
+	}
 	steps := 0
 	for i, ps := range places {
 		for start := 0; start < len(ps); start += placesAtOnce {
 			// Anew for each run of places: what was evaluated for others need not be kept.
 			run := ps[start:min(start+placesAtOnce, len(ps))]
-			z := &lazyEngine[V]{engine: &engine[V]{alg: alg, inst: in, ctx: c.ctx, steps: steps}, env: c.env, limit: maxDemand}
+			z := &lazyEngine[V]{engine: &engine[V]{alg: alg, inst: in, ctx: c.ctx, steps: steps}, env: c.env, limit: maxDemand, own: own}
 			if c.limit > 0 {
 				z.limit = c.limit
 			}
