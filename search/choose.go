@@ -183,7 +183,7 @@ func (s *state) verifyOne(ctx context.Context, c candidate, jobs int) verdict {
 				return verdict{reason: err.Error()}
 			}
 			if !out.Stable.OK {
-				return verdict{reason: "less stable: " + out.Stable.Reason}
+				return verdict{reason: out.Stable.Verdict()}
 			}
 			return verdict{}
 		},

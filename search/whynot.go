@@ -203,7 +203,7 @@ func (w *inquiry) stable(ctx context.Context) (bool, error) {
 		return false, nil
 	}
 	if !st.OK {
-		return true, w.end(StageUnstable, "less stable than the program: %s; predicted %.1f µs against %.1f µs", st.Reason, w.a.PredictedUS, w.a.WinnerUS)
+		return true, w.end(StageUnstable, "%s; predicted %.1f µs against %.1f µs", st.Verdict(), w.a.PredictedUS, w.a.WinnerUS)
 	}
 	return false, nil
 }

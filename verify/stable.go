@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 )
 
 // Stability says whether a candidate is no less stable than its program in floating point, as package
@@ -13,6 +14,18 @@ type Stability struct {
 	OK     bool   `json:"ok"`
 	Reason string `json:"reason"`
 	Ratios Ratios `json:"ratios,omitempty"` // per element type: the candidate's largest error over its limit
+}
+
+// Verdict is the judgement in words, with its reason: where a run was impossible nothing is said of the
+// candidate.
+func (s *Stability) Verdict() string {
+	switch {
+	case s.OK:
+		return "stable: no less than the first in floating point"
+	case strings.HasPrefix(s.Reason, "not judged"):
+		return "stability " + s.Reason
+	}
+	return "less stable: " + s.Reason
 }
 
 // Ratios are errors over their limits by element type. JSON has no infinity, which is the ratio where a

@@ -140,7 +140,7 @@ func check(ctx context.Context, graph, lowered string, program *ugraph.Graph, en
 		return nil, err
 	}
 	if !best.Stable.OK {
-		return nil, fmt.Errorf("less stable than the program: %s", best.Stable.Reason)
+		return nil, errors.New(best.Stable.Verdict())
 	}
 	if best.FloatError, err = m.Execute(ctx, best.Lowered); err != nil {
 		return nil, fmt.Errorf("run on seeded inputs: %w", err)

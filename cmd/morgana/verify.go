@@ -128,10 +128,6 @@ func (c *verifyCmd) print(a *app, r *verify.Result) {
 		fmt.Fprintf(a.stdout, "  %s\n", s)
 	}
 	if r.Stability != nil {
-		if r.Stability.OK {
-			fmt.Fprintln(a.stdout, "stable: no less than the first in floating point")
-		} else {
-			fmt.Fprintf(a.stdout, "less stable: %s\n", r.Stability.Reason)
-		}
+		fmt.Fprintln(a.stdout, r.Stability.Verdict())
 	}
 }
