@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/big"
 	"strconv"
+	"strings"
 
 	"github.com/alecthomas/participle/v2/lexer"
 
@@ -138,7 +139,7 @@ func (b *builder) lookup(n *ident) (ugraph.ValueID, bool) {
 func (b *builder) input(p *param) {
 	dt, err := ugraph.ParseDType(p.DType.Text)
 	if err != nil {
-		b.errorf(p.DType.Pos, "%s%s", err, nearest(p.DType.Text, dtypeNames()))
+		b.errorf(p.DType.Pos, "%s%s", err, nearestDType(p.DType.Text))
 	}
 	ok := err == nil
 	t := ugraph.Type{DType: dt, Shape: make([]ugraph.Dim, len(p.Shape))}
@@ -161,12 +162,23 @@ func (b *builder) input(p *param) {
 	}
 }
 
-func dtypeNames() []string {
-	var s []string
-	for _, d := range ugraph.DTypes() {
-		s = append(s, d.String())
+// dtypesElsewhere is what other languages call the element types.
+var dtypesElsewhere = map[string]ugraph.DType{
+	"float": ugraph.F32, "float32": ugraph.F32, "fp32": ugraph.F32, "single": ugraph.F32, "float64": ugraph.F64, "fp64": ugraph.F64, "double": ugraph.F64,
+	"float16": ugraph.F16, "fp16": ugraph.F16, "half": ugraph.F16, "bfloat16": ugraph.BF16, "float8": ugraph.F8E4M3, "fp8": ugraph.F8E4M3,
+	"long": ugraph.I64, "int64": ugraph.I64, "int": ugraph.I32, "int32": ugraph.I32, "int8": ugraph.I8, "uint8": ugraph.U8, "byte": ugraph.U8, "boolean": ugraph.Bool,
+}
+
+// nearestDType is nearest among the element types.
+func nearestDType(word string) string {
+	if d, ok := dtypesElsewhere[strings.ToLower(word)]; ok {
+		return fmt.Sprintf(" (did you mean %q?)", d)
 	}
-	return s
+	var names []string
+	for _, d := range ugraph.DTypes() {
+		names = append(names, d.String())
+	}
+	return nearest(word, names)
 }
 
 // declaredDim is a dimension of an input: an integer, a symbol, or their product.
@@ -207,7 +219,7 @@ func (b *builder) declareOutputs(outs []*result, casts bool) {
 			continue
 		}
 		if _, err := ugraph.ParseDType(o.DType.Text); err != nil {
-			b.errorf(o.DType.Pos, "%s%s", err, nearest(o.DType.Text, dtypeNames()))
+			b.errorf(o.DType.Pos, "%s%s", err, nearestDType(o.DType.Text))
 			continue
 		}
 		b.casts[o.Name.Text] = o.DType

@@ -282,7 +282,7 @@ func splitUnits(r *reporter, toks []lexer.Token) [][]lexer.Token {
 		}
 	}
 	if toks[0].Type != tokBad && len(toks) > 1 && (len(starts) == 0 || starts[0] > 0) {
-		r.errorf(toks[0].Pos, "unexpected %q; expected: program NAME(inputs) -> (outputs) { statements }", toks[0].Value)
+		r.errorf(toks[0].Pos, "unexpected %q%s; expected: program NAME(inputs) -> (outputs) { statements }", toks[0].Value, nearest(toks[0].Value, []string{"program", "ugraph"}))
 	}
 	var out [][]lexer.Token
 	for k, s := range starts {
@@ -328,7 +328,6 @@ func shallow(r *reporter, toks []lexer.Token) bool {
 // reportOpen reports the brackets of a unit that nothing closes, and tells whether there are any. One that is
 // left open in every line looks like deep nesting.
 func reportOpen(r *reporter, toks []lexer.Token) bool {
-	closing := map[string]string{"(": ")", "[": "]", "{": "}"}
 	var open []lexer.Token
 	found := false
 	report := func(ts []lexer.Token) {
@@ -375,61 +374,4 @@ func parseTokens(toks []lexer.Token) (*unit, error) {
 		return nil, err
 	}
 	return unitParser.ParseFromLexer(p)
-}
-
-// words puts the grammar's productions into words for messages.
-var words = map[string]string{
-	"Unit": "program", "Mark": `"}"`, "Ident": "a name", "Param": "an input: NAME: TYPE[dimensions]", "Result": "the name of an output",
-	"Constraint": "a bound, as in S <= 64", "Bound": "a symbol or an integer", "Below": "a comparison", "Stmt": "a statement", "Store": "a store",
-	"Def": "a statement", "ExtentCut": "NAME: EXTENT by TILE, or NAME: N parts", "Kernel": "a kernel", "ThreadDef": "a thread graph", "Bind": "a name",
-	"Expr": "an expression", "Infix": "an operator", "Operand": "an expression", "Call": "a call", "Arg": "an operand or NAME=value",
-	"Attr": "NAME=value", "List": "a list", "Sum": "a value", "Addend": `"+"`, "Product": "a value", "Scaled": `"*"`, "Factor": "a value",
-	"Ceiling": "ceil(size, divisor)", "number": "a number", "ident": "a name",
-}
-
-// reportSyntax turns participle's error into words.
-func reportSyntax(r *reporter, toks []lexer.Token, err error) {
-	var at participle.Error
-	if !errors.As(err, &at) {
-		r.errorf(toks[0].Pos, "%v", err)
-		return
-	}
-	pos := at.Position()
-	var bad *participle.UnexpectedTokenError
-	if !errors.As(err, &bad) {
-		r.errorf(pos, "%s", at.Message())
-		return
-	}
-	got := "end of the text"
-	if bad.Unexpected.Value != "" { // the end of a unit has the word that begins the next
-		got = fmt.Sprintf("%q", bad.Unexpected.Value)
-	}
-	want := "; expected an expression" // a lookahead failed in its last alternative
-	if _, e, ok := strings.Cut(at.Message(), " (expected "); ok {
-		want = "; expected " + expected(strings.TrimSuffix(e, ")"))
-	}
-	if reserved(bad.Unexpected.Value) {
-		want += fmt.Sprintf("; %q cannot be a name", bad.Unexpected.Value)
-	}
-	r.errorf(pos, "unexpected %s%s", got, want)
-}
-
-// expected is the first thing of a production, in words.
-func expected(ebnf string) string {
-	if strings.HasSuffix(ebnf, "Below+)") {
-		return words["Below"] + `, as in S <= 64, or "%"`
-	}
-	s := strings.TrimLeft(ebnf, "( ")
-	if i := strings.IndexAny(s, " "); i >= 0 && !strings.HasPrefix(s, `"`) {
-		s = s[:i]
-	} else if i >= 0 {
-		if j := strings.Index(s[1:], `"`); j >= 0 {
-			s = s[:j+2]
-		}
-	}
-	s = strings.TrimRight(s, "?*+)")
-	if w, ok := words[strings.Trim(s, "<>")]; ok {
-		return w
-	}
-	return s
 }
