@@ -55,14 +55,20 @@ func checkSize(t Type) error {
 func CheckCall(op Op, attrs Attrs, nargs int) error {
 	info := op.Info()
 	if nargs < info.MinArgs || info.MaxArgs >= 0 && nargs > info.MaxArgs {
+		number, hint := fmt.Sprint(info.MinArgs), ""
 		switch {
 		case info.MaxArgs < 0:
-			return fmt.Errorf("%s takes at least %d operands, got %d", op, info.MinArgs, nargs)
-		case info.MinArgs == info.MaxArgs:
-			return fmt.Errorf("%s takes %d operands, got %d", op, info.MinArgs, nargs)
-		default:
-			return fmt.Errorf("%s takes %d to %d operands, got %d", op, info.MinArgs, info.MaxArgs, nargs)
+			number = "at least " + number
+		case info.MinArgs < info.MaxArgs:
+			number += fmt.Sprintf(" to %d", info.MaxArgs)
 		}
+		if nargs > info.MaxArgs && info.MaxArgs >= 0 && len(info.Attrs) > 0 {
+			hint = fmt.Sprintf("; what is no tensor has a name, as in %s=…", info.Attrs[0].Name)
+		}
+		if number != "1" {
+			return fmt.Errorf("%s takes %s operands, got %d%s", op, number, nargs, hint)
+		}
+		return fmt.Errorf("%s takes 1 operand, got %d%s", op, nargs, hint)
 	}
 	for _, a := range attrs {
 		s, ok := op.Spec(a.Name)

@@ -19,7 +19,7 @@ func inferConst(c *inference) error {
 func CheckLiteral(v Number, dt DType) error {
 	if dt.IsInt() || dt.IsBool() {
 		if v.IsInf() != 0 || !v.Rat().IsInt() {
-			return fmt.Errorf("%s beside a tensor of %s", v, dt)
+			return fmt.Errorf("%s beside a tensor of %s; cast(x, to=f32) makes one of floats of it", v, dt)
 		}
 		n, ok := v.IsInt()
 		if lo, hi := dt.Min(), dt.Max(); !ok || dt != I64 && (float64(n) < lo || float64(n) > hi) {

@@ -132,6 +132,10 @@ func (b *builder) lookup(n *ident) (ugraph.ValueID, bool) {
 	for i := range b.g.Values {
 		known = append(known, b.g.Values[i].Name)
 	}
+	if _, err := ugraph.ParseDType(n.Text); err == nil {
+		b.errorf(n.Pos, "%s is not defined; an element type has a name, as in cast(x, to=%s)", n.Text, n.Text)
+		return 0, false
+	}
 	b.errorf(n.Pos, "%s is not defined%s", n.Text, nearest(n.Text, known))
 	return 0, false
 }

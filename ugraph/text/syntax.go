@@ -102,7 +102,9 @@ func (p place) advice(token string) string {
 		return fmt.Sprintf("; %q cannot be a name", token)
 	case p.last == "const":
 		return "; const stands before the type: NAME: const f32[…]"
-	case token == "[" && p.open != "(" && p.open != "[", token == "[" && p.list && p.last != "=" && p.last != ",":
+	case token == "[" && p.open == "(" && p.list && (p.last == "," || p.last == "("):
+		return "; a list has a name, as in shape=[…]"
+	case token == "[" && p.open != "(" && p.open != "[", token == "[" && p.list && p.last != "=":
 		return "; a part of a tensor is slice(x, axis=…, start=…, end=…) or gather(x, index)"
 	case token == "*" && p.last == "*":
 		return "; a power is pow(x, exponent=…)"
