@@ -21,9 +21,9 @@ type optimizeCmd struct {
 	X       string        `arg:"" help:"A .ug file (FILE#name picks one program), embedded program, or bundle or μGraph whose program is searched anew."`
 	Target  []string      `default:"cpu" sep:"none" help:"cpu (this machine), cpu:avx2, cpu:generic …; repeatable."`
 	Out     string        `placeholder:"DIR" help:"Folder of the bundle (default NAME.morgana)."`
-	Budget  time.Duration `help:"Wall clock; the best verified so far is kept."`
-	Jobs    int           `help:"Cores of the search (default: all)."`
-	Threads int           `env:"MORGANA_THREADS" help:"Threads of the kernels (default: all cores)."`
+	Budget  time.Duration `help:"Wall clock (default: no limit); the best verified so far is kept."`
+	Jobs    int           `help:"Cores of the search (default, and 0: all)."`
+	Threads int           `env:"MORGANA_THREADS" help:"Threads of the kernels (default, and 0: all cores)."`
 	Seed    uint64        `default:"1" help:"Seed of fingerprints, verification and inputs."`
 	Top     int           `default:"6" help:"Candidates that are measured."`
 	Measure bool          `default:"true" negatable:"" help:"Time the candidates on this machine (--measure=false: choose by the cost model)."`
