@@ -16,7 +16,8 @@
 // A row (of the last axis) is left out, and counted, where it is not finite when the program is run plain, where an operand
 // of sign, floor, log or a divisor is within its bound of a discontinuity, and where a comparison, an argmax, a topk or a
 // cast to an integer is: such decisions are noted, and the program is computed again with all of them the other way,
-// and then with half of them four times; a row that changes depends on one.
+// and then with half of them four times; a row that changes by more than its bound depends on one. What a row changes by
+// less is added to the bound.
 //
 // # Rationale
 //
