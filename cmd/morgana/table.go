@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"math"
+	"strings"
 	"time"
 
 	"github.com/morgana-ml/morgana/cmd/morgana/internal/execute"
@@ -17,6 +19,8 @@ import (
 type tableCmd struct {
 	X       []string      `arg:"" optional:"" help:"Programs (default: all embedded ones but tiny)."`
 	Threads int           `env:"MORGANA_THREADS" help:"Threads of the kernels (default: all cores)."`
+	All     bool          `help:"All embedded programs, the families among them."`
+	Measure bool          `default:"true" negatable:"" help:"Time the program and its kernel (--measure=false: the cost model's times, and how the kernel was verified)."`
 	Budget  time.Duration `default:"60s" help:"Wall clock for each search."`
 	Seed    uint64        `default:"1" help:"Seed of fingerprints, verification and inputs."`
 	Against []string      `placeholder:"FILE" help:"Time Mirage's saved μGraphs (JSON) beside the winners of the programs that they compute (default: of mirage/…); repeatable."`
@@ -31,6 +35,12 @@ func (c *tableCmd) Run(a *app) error {
 	if c.Budget <= 0 {
 		return fmt.Errorf("--budget %s: want a time such as 10s", c.Budget)
 	}
+	switch {
+	case c.All && len(c.X) > 0:
+		return fmt.Errorf("--all is all programs: name none beside it, or leave it out")
+	case !c.Measure && len(c.Against) > 0:
+		return fmt.Errorf("--against is about measured times: leave --measure=false out")
+	}
 	if len(c.X) == 0 && len(c.Against) > 0 {
 		c.X = mirageNames()
 	}
@@ -38,6 +48,13 @@ func (c *tableCmd) Run(a *app) error {
 		for _, p := range programs.List() {
 			if p.Name != "tiny" { // for trying commands out; there is nothing to gain in it
 				c.X = append(c.X, p.Name)
+			}
+		}
+		for _, family := range programs.Families() {
+			for _, p := range programs.Family(family) {
+				if c.All {
+					c.X = append(c.X, p.Name)
+				}
 			}
 		}
 	}
@@ -61,21 +78,24 @@ func (c *tableCmd) Run(a *app) error {
 	if len(c.Against) > 0 {
 		return c.against(a, ss, m, row)
 	}
-	head := "| program | kernels | MB moved | predicted µs | measured µs | × over plain | search s | states |\n|---|---|---|---|---|---|---|---|\n"
+	fmt.Fprint(a.stdout, c.head())
 	for _, s := range ss {
 		a.say("%s", s.name)
-		r, err := search.Optimize(a.ctx, s.graph, row, nil, lowerCPU, search.Options{Budget: c.Budget, Seed: c.Seed})
+		var runs search.Measurer // the candidates, once, where nothing runs them to time them
+		if !c.Measure {
+			runs = m
+		}
+		r, err := search.Optimize(a.ctx, s.graph, row, runs, lowerCPU, search.Options{Budget: c.Budget, Seed: c.Seed})
 		if err != nil {
 			return err
-		}
-		if a.ctx.Err() != nil {
-			return context.Canceled
 		}
 		searched := r.Seconds
-		// Measured apart, so that the search's time is the search's.
-		r, err = search.Optimize(a.ctx, s.graph, row, m, lowerCPU, search.Options{Budget: 4 * c.Budget, Seed: c.Seed, Measure: true})
-		if err != nil {
-			return err
+		if c.Measure && a.ctx.Err() == nil {
+			// Measured apart, so that the search's time is the search's.
+			r, err = search.Optimize(a.ctx, s.graph, row, m, lowerCPU, search.Options{Budget: 4 * c.Budget, Seed: c.Seed, Measure: true})
+			if err != nil {
+				return err
+			}
 		}
 		if a.ctx.Err() != nil {
 			return context.Canceled
@@ -84,10 +104,36 @@ func (c *tableCmd) Run(a *app) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(a.stdout, "%s| %s | %d → %d | %.1f → %.1f | %.0f → %.0f | %.0f → %.0f | %.2f | %.2f | %d |\n", head, s.name,
-			len(before.Kernels), len(r.Best.Cost.Kernels), before.Bytes/1e6, r.Best.Cost.Bytes/1e6, r.Baseline.Cost.US, r.Best.Cost.US,
-			r.Baseline.MeasuredUS, r.Best.MeasuredUS, r.Baseline.MeasuredUS/r.Best.MeasuredUS, searched, r.Stats.States)
-		head = ""
+		fmt.Fprintf(a.stdout, "| %s | %d → %d | %.1f → %.1f | %.0f → %.0f | ", s.name, len(before.Kernels), len(r.Best.Cost.Kernels),
+			before.Bytes/1e6, r.Best.Cost.Bytes/1e6, r.Baseline.Cost.US, r.Best.Cost.US)
+		if c.Measure {
+			fmt.Fprintf(a.stdout, "%.0f → %.0f | %.2f | %.2f | %d |\n", r.Baseline.MeasuredUS, r.Best.MeasuredUS, r.Baseline.MeasuredUS/r.Best.MeasuredUS, searched, r.Stats.States)
+			continue
+		}
+		fmt.Fprintf(a.stdout, "%.2f | %.2f | %d | %s |\n", r.Baseline.Cost.US/r.Best.Cost.US, searched, r.Stats.States, verifiedText(r))
 	}
 	return nil
+}
+
+// head are the first two lines of the table.
+func (c *tableCmd) head() string {
+	columns := []string{"program", "kernels", "MB moved", "predicted µs"}
+	if c.Measure {
+		columns = append(columns, "measured µs", "× over plain", "search s", "states")
+	} else {
+		columns = append(columns, "× predicted", "search s", "states", "verified")
+	}
+	return "| " + strings.Join(columns, " | ") + " |\n|" + strings.Repeat("---|", len(columns)) + "\n"
+}
+
+// verifiedText is how the result is known to be the program; where it is the program itself, why, in short.
+func verifiedText(r *search.Result) string {
+	if r.Best == r.Baseline {
+		why := []rune(strings.ReplaceAll(r.Reason, "|", "/"))
+		if len(why) > 90 {
+			why = append(why[:90], '…')
+		}
+		return "the program itself: " + string(why)
+	}
+	return fmt.Sprintf("2^%.0f, %d tests", math.Ceil(r.Best.Equal.ErrorLog2), r.Best.Equal.Tests)
 }
