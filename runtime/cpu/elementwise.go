@@ -7,6 +7,7 @@ import (
 
 	"github.com/morgana-ml/morgana/runtime/cpu/kernel"
 	"github.com/morgana-ml/morgana/ugraph"
+	"github.com/morgana-ml/morgana/ugraph/interp"
 )
 
 // run returns elements off… of an operand as a run of n elements with step 1, copying it to scratch
@@ -190,7 +191,11 @@ func float64Unary(n *flatNode) (func(float64) float64, error) {
 		hi := n.attrs.Num("max", ugraph.Inf(1)).Float64()
 		return func(x float64) float64 { return min(max(x, lo), hi) }, nil
 	}
-	return nil, fmt.Errorf("the CPU executor has no unary operator %s", n.op)
+	f, err := interp.Float64{}.Unary(n.op, n.attrs, ugraph.F64) // one that has no form of its own here
+	if err != nil {
+		return nil, fmt.Errorf("the CPU executor has no unary operator %s", n.op)
+	}
+	return f, nil
 }
 
 // compileUnary makes the step of a unary elementwise operator.

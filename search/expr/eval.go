@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/morgana-ml/morgana/ugraph"
+	"github.com/morgana-ml/morgana/ugraph/interp"
 )
 
 // Eval computes the outputs in float64 from inputs in memory order (axes as Input.Axes), with the
@@ -149,7 +150,6 @@ func truth(b bool) float64 {
 
 // apply is an elementwise operator on float64.
 func apply(n Node, x []float64) (float64, error) {
-	sigmoid := func(v float64) float64 { return 1 / (1 + math.Exp(-v)) }
 	switch n.Op {
 	case ugraph.OpAdd:
 		return x[0] + x[1], nil
@@ -178,54 +178,15 @@ func apply(n Node, x []float64) (float64, error) {
 			return x[1], nil
 		}
 		return x[2], nil
-	case ugraph.OpExp:
-		return math.Exp(x[0]), nil
-	case ugraph.OpLog:
-		return math.Log(x[0]), nil
-	case ugraph.OpSqrt:
-		return math.Sqrt(x[0]), nil
-	case ugraph.OpRsqrt:
-		return 1 / math.Sqrt(x[0]), nil
-	case ugraph.OpSquare:
-		return x[0] * x[0], nil
-	case ugraph.OpAbs:
-		return math.Abs(x[0]), nil
-	case ugraph.OpNeg:
-		return -x[0], nil
-	case ugraph.OpSign:
-		return truth(x[0] > 0) - truth(x[0] < 0), nil
-	case ugraph.OpReciprocal:
-		return 1 / x[0], nil
-	case ugraph.OpFloor:
-		return math.Floor(x[0]), nil
-	case ugraph.OpSin:
-		return math.Sin(x[0]), nil
-	case ugraph.OpCos:
-		return math.Cos(x[0]), nil
-	case ugraph.OpTanh:
-		return math.Tanh(x[0]), nil
-	case ugraph.OpErf:
-		return math.Erf(x[0]), nil
-	case ugraph.OpSigmoid:
-		return sigmoid(x[0]), nil
-	case ugraph.OpSilu:
-		return x[0] * sigmoid(x[0]), nil
-	case ugraph.OpRelu:
-		return math.Max(x[0], 0), nil
-	case ugraph.OpGelu:
-		if n.Attrs.Word("approximate", "none") == "tanh" {
-			return x[0] / 2 * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(x[0]+0.044715*x[0]*x[0]*x[0]))), nil
-		}
-		return x[0] / 2 * (1 + math.Erf(x[0]/math.Sqrt2)), nil
-	case ugraph.OpPow:
-		return math.Pow(x[0], n.Attrs.Num("exponent", ugraph.Int(1)).Float64()), nil
-	case ugraph.OpClamp:
-		return math.Min(math.Max(x[0], n.Attrs.Num("min", ugraph.Inf(-1)).Float64()), n.Attrs.Num("max", ugraph.Inf(1)).Float64()), nil
 	case ugraph.OpCast:
 		if n.Attrs.Word("to", "") == "bool" {
 			return truth(x[0] != 0), nil
 		}
 		return x[0], nil
 	}
-	return 0, fmt.Errorf("%s has no float64 evaluation here", n.Op)
+	f, err := interp.Float64{}.Unary(n.Op, n.Attrs, ugraph.F64) // of one operand
+	if err != nil {
+		return 0, fmt.Errorf("%s has no float64 evaluation here", n.Op)
+	}
+	return f(x[0]), nil
 }
