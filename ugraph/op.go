@@ -31,6 +31,7 @@ const (
 	OpSilu
 	OpRelu
 	OpGelu
+	OpSoftplus
 	OpPow
 	OpClamp
 	OpCast

@@ -97,6 +97,8 @@ func unaryFunction[V any](r ring[V], op ugraph.Op, attrs ugraph.Attrs, x V) V {
 		return sigmoid(r, x)
 	case ugraph.OpSilu:
 		return r.mul(x, sigmoid(r, x))
+	case ugraph.OpSoftplus:
+		return r.log(r.add(r.integer(1), r.exp(x)))
 	case ugraph.OpTanh:
 		return tanh(r, x)
 	case ugraph.OpSin:

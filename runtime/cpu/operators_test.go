@@ -52,6 +52,7 @@ var operatorCases = []operatorCase{
 	{ugraph.OpSigmoid, floats, "sigmoid(X)"},
 	{ugraph.OpSilu, floats, "silu(X)"},
 	{ugraph.OpRelu, numbers, "relu(X)"},
+	{ugraph.OpSoftplus, floats, "softplus(X)"},
 	{ugraph.OpGelu, floats, "gelu(X); gelu(X, approximate=tanh)"},
 	{ugraph.OpPow, wide, "pow(square(X) + 1, exponent=-1.5); pow(X, exponent=3)"},
 	{ugraph.OpClamp, numbers, "clamp(X, min=0); clamp(X, max=1); clamp(X, min=1, max=2)"},

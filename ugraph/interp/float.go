@@ -220,6 +220,7 @@ var plainUnary = map[ugraph.Op]func(float64) float64{
 	ugraph.OpSigmoid:    sigmoid,
 	ugraph.OpSilu:       func(x float64) float64 { return x * sigmoid(x) },
 	ugraph.OpRelu:       func(x float64) float64 { return maxNaN(x, 0) },
+	ugraph.OpSoftplus:   func(x float64) float64 { return maxNaN(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) },
 }
 
 func signFloat(x float64) float64 {

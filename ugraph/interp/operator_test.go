@@ -44,6 +44,7 @@ func TestUnary(t *testing.T) {
 		{ugraph.OpSigmoid, nil, []float64{0, math.Log(3), -1000}, []float64{0.5, 0.75, 0}},
 		{ugraph.OpSilu, nil, []float64{0, math.Log(3)}, []float64{0, 0.75 * math.Log(3)}},
 		{ugraph.OpRelu, nil, []float64{-1, 2, nan}, []float64{0, 2, nan}},
+		{ugraph.OpSoftplus, nil, []float64{0, math.Log(3), -1000, 1000, nan}, []float64{math.Ln2, math.Log(4), 0, 1000, nan}},
 		{ugraph.OpGelu, nil, []float64{1, -1, 0}, []float64{0.8413447460685429, -0.15865525393145707, 0}},
 		{ugraph.OpGelu, ugraph.Attrs{ugraph.WordAttr("approximate", "tanh")}, []float64{1, -1}, []float64{0.8411919906082768, -0.15880800939172324}},
 		{ugraph.OpPow, num("exponent", "1.5"), []float64{4, 9}, []float64{8, 27}},

@@ -86,6 +86,7 @@ var monotone = map[ugraph.Op]struct{ from, pole float64 }{
 	ugraph.OpTanh:       {math.Inf(-1), math.NaN()},
 	ugraph.OpErf:        {math.Inf(-1), math.NaN()},
 	ugraph.OpSigmoid:    {math.Inf(-1), math.NaN()},
+	ugraph.OpSoftplus:   {math.Inf(-1), math.NaN()},
 	ugraph.OpRelu:       {math.Inf(-1), math.NaN()},
 	ugraph.OpNeg:        {math.Inf(-1), math.NaN()},
 	ugraph.OpClamp:      {math.Inf(-1), math.NaN()},
