@@ -102,7 +102,7 @@ func (b *bounded) Compare(op ugraph.Op) (func(x, y number) bool, error) {
 	f, err := interp.Float64{}.Compare(op)
 	return func(x, y number) bool {
 		is := f(x.v, y.v)
-		if e := x.e + y.e; e > 0 && math.Abs(x.v-y.v) <= e && b.leftOpen() {
+		if e := x.e + y.e; x != y && math.Abs(x.v-y.v) <= e && b.leftOpen() { // a number is equal to itself
 			return !is
 		}
 		return is

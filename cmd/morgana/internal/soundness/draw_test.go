@@ -133,11 +133,11 @@ func broadcast(a, b []extent) ([]extent, bool) {
 	return out, true
 }
 
-// with is a value of the same type that broadcasts with v.
+// with is a value of the same type that broadcasts with v, another one if there is any.
 func (d *drawing) with(v value, label string) value {
 	w, ok := d.of(label, func(w value) bool {
 		_, fits := broadcast(v.shape, w.shape)
-		return w.dtype == v.dtype && fits
+		return w.dtype == v.dtype && w.name != v.name && fits
 	})
 	if !ok {
 		return v

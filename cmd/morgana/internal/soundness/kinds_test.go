@@ -135,6 +135,9 @@ func (d *drawing) operator(kind string) bool {
 func (d *drawing) pair(kind string, x value) bool {
 	y := d.with(x, "y")
 	shape, _ := broadcast(x.shape, y.shape)
+	if x.name == y.name && kind != "add" && kind != "mul" && kind != "quotient" { // no choice at all
+		return false
+	}
 	switch kind {
 	case "add":
 		sign := pick(d, []string{"+", "-"}, "sign")
