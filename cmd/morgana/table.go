@@ -78,8 +78,7 @@ func (c *tableCmd) Run(a *app) error {
 	if len(c.Against) > 0 {
 		return c.against(a, ss, m, row)
 	}
-	fmt.Fprint(a.stdout, c.head())
-	for _, s := range ss {
+	for i, s := range ss {
 		a.say("%s", s.name)
 		var runs search.Measurer // the candidates, once, where nothing runs them to time them
 		if !c.Measure {
@@ -103,6 +102,9 @@ func (c *tableCmd) Run(a *app) error {
 		before, err := cost.Graph(s.graph, r.Env, &row)
 		if err != nil {
 			return err
+		}
+		if i == 0 { // nothing is printed by a command that is interrupted before it has a row
+			fmt.Fprint(a.stdout, c.head())
 		}
 		fmt.Fprintf(a.stdout, "| %s | %d → %d | %.1f → %.1f | %.0f → %.0f | ", s.name, len(before.Kernels), len(r.Best.Cost.Kernels),
 			before.Bytes/1e6, r.Best.Cost.Bytes/1e6, r.Baseline.Cost.US, r.Best.Cost.US)
