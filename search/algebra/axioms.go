@@ -35,4 +35,5 @@ var Axioms = []Axiom{
 	{"maximum-commutes", "maximum(x, y) = maximum(y, x)", "beyond"},
 	{"rsqrt", "rsqrt(x) = 1/sqrt(x)", "beyond: one form for both spellings"},
 	{"reciprocal", "reciprocal(x) = 1/x", "beyond: one form for both spellings"},
+	{"square-even", "square(-x) = square(x)", "beyond: a distance has one form whichever end it begins at"},
 }

@@ -57,6 +57,7 @@ func TestDeriveIsReplayed(t *testing.T) {
 func TestRewriteNamesTheLaw(t *testing.T) {
 	const head = "program p(x: f32[3, 4], y: f32[3, 4], z: f32[3, 4], v: f32[3, 1], W: f32[4, 5]) -> (Y) { Y = "
 	for _, c := range []struct{ law, a, b string }{
+		{"square-even", "sum(square(x - y), axis=1)", "sum(square(y - x), axis=1)"},
 		{"sum-factor", "sum(x * v, axis=1)", "sum(x, axis=1) * reshape(v, shape=[3])"},
 		{"distribution", "x * y + x * z", "x * (y + z)"},
 		{"quotient-sum", "x / z + y / z", "(x + y) / z"},

@@ -47,6 +47,12 @@ func (a *abstraction) form(n expr.Node, args []polyID) polyID {
 		return a.inverse(a.function("sqrt", args[0]))
 	case ugraph.OpExp:
 		return a.expOf(args[0])
+	case ugraph.OpSquare:
+		x, y := args[0], a.negate(args[0])
+		if m, n := a.minuses(y), a.minuses(x); m < n || m == n && a.strip(y) < a.strip(x) {
+			x = y
+		}
+		return a.function("square", x)
 	case ugraph.OpSum, ugraph.OpMean:
 		return a.sum(args[0], n.Over)
 	case ugraph.OpMax, ugraph.OpMin:
@@ -60,6 +66,17 @@ func (a *abstraction) form(n expr.Node, args []polyID) polyID {
 		args = []polyID{args[1], args[0]}
 	}
 	return a.function(key, args...)
+}
+
+// minuses is the number of monomials with a minus.
+func (a *abstraction) minuses(p polyID) int {
+	n := 0
+	for _, t := range a.polys[p] {
+		if a.cores[t.core].neg {
+			n++
+		}
+	}
+	return n
 }
 
 // admitsPair is admits(form(e, x, y)), building the form only where nothing shorter decides.

@@ -250,6 +250,10 @@ func (x *tree) ofFunction(add func(string, *tree)) {
 		add("rsqrt", apply(ugraph.OpRsqrt, x.dtype, a.args[0]))
 	case x.op == ugraph.OpRsqrt:
 		add("rsqrt", apply(ugraph.OpReciprocal, x.dtype, apply(ugraph.OpSqrt, x.dtype, a)))
+	case x.op == ugraph.OpSquare && a.op == ugraph.OpNeg:
+		add("square-even", apply(x.op, x.dtype, a.args[0]))
+	case x.op == ugraph.OpSquare && a.op == ugraph.OpSub:
+		add("square-even", apply(x.op, x.dtype, apply(a.op, a.dtype, a.args[1], a.args[0])))
 	case (x.op == ugraph.OpSquare || x.op == ugraph.OpSqrt || x.op == ugraph.OpAbs) && (a.op == ugraph.OpMul || a.op == ugraph.OpDiv):
 		add("square-product", each(a.op))
 	}
