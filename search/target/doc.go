@@ -1,6 +1,6 @@
 // Package target describes machines as data: what the cost model needs to know of them.
 //
-//	rows (cpu:generic, cpu:avx2, cpu:avx512, cuda:sm_80, cuda:sm_90a) ──ByName──▶ Row
+//	rows (cpu:generic, cpu:avx2, cpu:avx512, cuda:sm_80, cuda:sm_89, cuda:sm_90a) ──ByName──▶ Row
 //	"cpu" + Features of this machine ──Native──▶ the best row that it can run, with its cores
 //	Row + Measurements ──Calibrated──▶ Row
 //

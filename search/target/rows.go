@@ -17,7 +17,7 @@ const cudaLater = "CUDA kernels come in a later version; this target is known to
 // 1.5 (times 12), max 25 elements/ns; reads of 200, 103, 81 and 17 GB/s;
 // Pack from attention through the executor. L3 is half of the chip's 32 MiB,
 // which other tenants use too. CUDA rows are
-// NVIDIA's data sheets (A100 SXM 40 GB, H100 SXM) at dense rates, divided by the number of SMs. Products in f32 are
+// NVIDIA's data sheets (A100 SXM 40 GB, L40S, H100 SXM) at dense rates, divided by the number of SMs. Products in f32 are
 // three products in TF32 of numbers split in two (CUTLASS's 3xTF32), those of an f32 and a narrow operand, which
 // TF32 holds exactly, two.
 var rows = []Row{
@@ -64,6 +64,17 @@ var rows = []Row{
 		Levels: []Level{{"registers", 256 << 10, false, 6000}, {"shared", 163 << 10, false, 180}, {"L2", 40 << 20, true, 45}},
 		DRAM:   1400, DRAMUnit: 40,
 		LaunchUS: 4, BlockUS: 0.5, OpUS: 0.1, TileBudget: 163 << 10,
+	},
+	{
+		Name: "cuda:sm_89", Kind: CUDA, Message: cudaLater, Doc: "NVIDIA L40S",
+		Units: 142,
+		MatMul: map[ugraph.DType]float64{
+			ugraph.F64: 10, ugraph.F32: 430, ugraph.F16: 2550, ugraph.BF16: 2550, ugraph.F8E4M3: 5160, ugraph.I8: 5160, ugraph.U8: 5160},
+		Mixed: 645, RowEfficiency: tensorRows(), ColumnGroup: 8, DepthOverhead: 16, PackedGain: 1,
+		Simple: 322, Transcend: 322, Reduce: 215, Move: 215, Casts: castsCUDA,
+		Levels: []Level{{"registers", 256 << 10, false, 10700}, {"shared", 99 << 10, false, 322}, {"L2", 48 << 20, true, 35}},
+		DRAM:   780, DRAMUnit: 30,
+		LaunchUS: 4, BlockUS: 0.4, OpUS: 0.08, TileBudget: 99 << 10,
 	},
 	{
 		Name: "cuda:sm_90a", Kind: CUDA, Message: cudaLater, Doc: "NVIDIA H100",
