@@ -52,7 +52,7 @@ func TestBindRefuses(t *testing.T) {
 		{row{sizes: "S=99999999999999999999"}, "out of range"},
 		{row{sizes: "T=1"}, "no symbol T"},
 		{row{sizes: "B=1 B=2"}, "no symbol B left"},
-		{row{where: "S < 8"}, "has no value"},
+		{row{where: "S < 8"}, "no size satisfies"},
 		{row{where: "T <= 8"}, "T"},
 		{row{dtype: "f12"}, "f12"},
 	} {
