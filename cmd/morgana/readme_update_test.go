@@ -51,9 +51,9 @@ func TestSession(t *testing.T) {
 	}
 }
 
-// TestReadmeUpdate writes the README's session and its table anew:
+// TestReadmeUpdate writes the README's session, its table and that of all programs anew:
 //
-//	go test ./cmd/morgana -run ReadmeUpdate -update-readme -timeout 30m
+//	go test ./cmd/morgana -run ReadmeUpdate -update-readme -timeout 90m
 func TestReadmeUpdate(t *testing.T) {
 	if !*updateReadme {
 		t.Skip("changes the README; give -update-readme")
@@ -97,6 +97,19 @@ func TestReadmeUpdate(t *testing.T) {
 		i = end
 	}
 	if err := os.WriteFile(name, []byte(strings.Join(out, "\n")), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	page := filepath.Join(root, "models", "programs", "TABLE.md")
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, _, ok := strings.Cut(string(text), "| program |")
+	if !ok {
+		t.Fatalf("%s has no table", page)
+	}
+	all := run("morgana table --all --measure=false --budget 20s")
+	if err := os.WriteFile(page, []byte(before+all), 0o666); err != nil {
 		t.Fatal(err)
 	}
 }
