@@ -3,6 +3,7 @@ package search
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,8 +19,19 @@ import (
 // sometimes in its form, rarely in the tiling.
 const (
 	undecidedOfForm = 2 // tilings of one form
-	undecidedAtMost = 6 // before any candidate has passed
+	undecidedAlike  = 3 // for one reason, but for numbers, before any candidate has passed
+	undecidedAtMost = 6 // the same, for whatever reason
 )
+
+// alike is a reason without its numbers, which are those of a tiling.
+func alike(reason string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' {
+			return -1
+		}
+		return r
+	}, reason)
+}
 
 // verdict is what is said of a candidate: the choice that it has become, or what speaks against it.
 type verdict struct {
@@ -58,12 +70,13 @@ func (s *state) verifyAll(ctx context.Context, cands []candidate) []*Choice {
 		want, size = 1, 1
 	}
 	undecided := map[string]int{} // by form
-	open, skipped := 0, 0
+	reasons := map[string]int{}   // by what they are alike in
+	open, skipped, stuck := 0, 0, false
 	s.report("verify", 0, len(cands))
 	for at := 0; at < len(cands) && len(passed) < want && ctx.Err() == nil; {
 		var batch []candidate
 		for ; at < len(cands) && len(batch) < size; at++ {
-			if undecided[cands[at].derivation] >= undecidedOfForm || len(passed) == 0 && open >= undecidedAtMost {
+			if undecided[cands[at].derivation] >= undecidedOfForm || len(passed) == 0 && (stuck || open >= undecidedAtMost) {
 				skipped++
 				continue
 			}
@@ -82,6 +95,9 @@ func (s *state) verifyAll(ctx context.Context, cands []candidate) []*Choice {
 				if v.undecided {
 					undecided[batch[i].derivation]++
 					open++
+					why := alike(v.reason)
+					reasons[why]++
+					stuck = stuck || reasons[why] >= undecidedAlike
 				}
 			}
 		}
@@ -92,7 +108,7 @@ func (s *state) verifyAll(ctx context.Context, cands []candidate) []*Choice {
 	}
 	if skipped > 0 {
 		s.r.Stats.Pruned += skipped
-		s.r.Stats.Stages = append(s.r.Stats.Stages, StageStats{"verify", "not tried, since others of the form were undecided", skipped})
+		s.r.Stats.Stages = append(s.r.Stats.Stages, StageStats{"verify", "not tried, since others of the form, or for one reason, were undecided", skipped})
 	}
 	return passed
 }
@@ -168,13 +184,14 @@ func (s *state) verifyOne(ctx context.Context, c candidate, jobs int) verdict {
 			return verdict{reason: "lowering: " + err.Error()}
 		}
 	}
-	// The three checks know nothing of each other; what is said of a candidate is the first in their order.
-	checks := []func() verdict{
-		func() (v verdict) {
+	// The three checks know nothing of each other; what is said of a candidate is the first in their order, and those
+	// behind one that fails are given up.
+	checks := []func(ctx context.Context) verdict{
+		func(ctx context.Context) (v verdict) {
 			out.Equal, v = equalTo(ctx, s.r.Program, c.graph, opt)
 			return v
 		},
-		func() verdict {
+		func(ctx context.Context) verdict {
 			j, err := s.judge()
 			if err != nil {
 				return verdict{reason: err.Error()}
@@ -187,7 +204,7 @@ func (s *state) verifyOne(ctx context.Context, c candidate, jobs int) verdict {
 			}
 			return verdict{}
 		},
-		func() verdict {
+		func(ctx context.Context) verdict {
 			if ugraph.Hash(out.Lowered) == ugraph.Hash(c.graph) {
 				return verdict{}
 			}
@@ -199,14 +216,27 @@ func (s *state) verifyOne(ctx context.Context, c candidate, jobs int) verdict {
 		},
 	}
 	verdicts := make([]verdict, len(checks))
+	own, giveUp := make([]context.Context, len(checks)), make([]context.CancelFunc, len(checks))
+	for i := range checks {
+		own[i], giveUp[i] = context.WithCancel(ctx)
+		defer giveUp[i]()
+	}
 	var g errgroup.Group
 	g.SetLimit(jobs)
 	for i, check := range checks {
 		g.Go(func() error {
+			if own[i].Err() != nil && ctx.Err() == nil {
+				return nil
+			}
 			verdicts[i].reason = guarded(func() string {
-				verdicts[i] = check()
+				verdicts[i] = check(own[i])
 				return verdicts[i].reason
 			})
+			if verdicts[i].reason != "" {
+				for _, stop := range giveUp[i+1:] {
+					stop()
+				}
+			}
 			return nil
 		})
 	}

@@ -338,23 +338,10 @@ func (c *check) tryInstance(r reading, w way, opaque bool) (*mismatch, error) {
 	if r.model == field.Q {
 		st.cycle = squareChains
 	}
-	for c.comps == 0 && !w.lenient || r.roots == field.AlgebraicRoots || r.model != field.S {
-		// How deep exponentials nest, and what the model must order or take roots of.
-		a, _, err := c.runAnalysis(small, st, 0, -1, 0, false, nil)
-		var un *field.Unsupported
-		if errors.As(err, &un) && st.comps < field.MaxComponents {
-			st.comps++
-			continue
-		}
-		if err != nil {
+	if c.comps == 0 && !w.lenient || r.roots == field.AlgebraicRoots || r.model != field.S {
+		if err := c.depth(s, small, &st); err != nil {
 			return nil, err
 		}
-		if n := a.s.RootCount(); st.roots == field.AlgebraicRoots && n*st.comps > maxRoots {
-			return nil, &errUndecided{fmt.Sprintf("%d square roots in one instance are too many to draw squares for", n)}
-		}
-		st.levels = c.levels(a.s.Compared())
-		c.comps = st.comps
-		break
 	}
 	c.scale = map[[2]int32]field.Factor{}
 	ev, err := c.draw(in, st, 0)
@@ -393,9 +380,13 @@ func (c *check) tryInstance(r reading, w way, opaque bool) (*mismatch, error) {
 	if err != nil {
 		return nil, err
 	}
-	first := 1
+	first, each := 1, tests
 	if len(labels.exhaustive) > 0 {
 		first = 0 // all values in turn, from the first test on
+	}
+	if labels.patterns > 0 { // so many tests for each pattern
+		first, tests = 0, tests*labels.patterns
+		defer func() { c.assignment = -1 }()
 	}
 	instances := []*instance{in}
 	if r.model == field.Q {
@@ -404,6 +395,9 @@ func (c *check) tryInstance(r reading, w way, opaque bool) (*mismatch, error) {
 		first, instances = 0, []*instance{small, in}
 	}
 	for t := first; t < tests; t++ {
+		if labels.patterns > 0 {
+			c.assignment = t % labels.patterns
+		}
 		for _, one := range instances {
 			if ev, err = c.draw(one, st, t); err != nil {
 				return nil, err
@@ -417,10 +411,46 @@ func (c *check) tryInstance(r reading, w way, opaque bool) (*mismatch, error) {
 		return nil, err
 	}
 	c.res.Tests = tests
-	c.res.ErrorLog2 = b.after(tests)
+	c.res.ErrorLog2 = b.after(each)
 	if n := max(1, c.opt.Candidates); n > 1 {
 		c.res.ErrorLog2 += math.Log2(float64(n))
 	}
 	c.record(s, in, w, r, b, ev)
 	return nil, nil
 }
+
+// depth finds how deep exponentials nest, and what the model must order or take roots of. Where a mask hides columns
+// it looks at some hidden ones, at none and at all: what is hidden shows nothing.
+func (c *check) depth(s *sizing, in *instance, st *setting) error {
+	assignments := []int{-1}
+	if s.masked >= 0 {
+		assignments = []int{bothLabels, allOnes, 0}
+	}
+	defer func() { c.assignment = -1 }()
+	st.levels = 1
+	for i := 0; i < len(assignments); {
+		c.assignment = assignments[i]
+		a, _, err := c.runAnalysis(in, *st, 0, -1, 0, false, nil)
+		var un *field.Unsupported
+		if errors.As(err, &un) && st.comps < field.MaxComponents {
+			st.comps++
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if n := a.s.RootCount(); st.roots == field.AlgebraicRoots && n*st.comps > maxRoots {
+			return &errUndecided{fmt.Sprintf("%d square roots in one instance are too many to draw squares for", n)}
+		}
+		st.levels = max(st.levels, c.levels(a.s.Compared()))
+		i++
+	}
+	c.comps = st.comps
+	return nil
+}
+
+// Assignments of a mask of columns: in each half the columns have both labels, or all are 1.
+const (
+	bothLabels = 8
+	allOnes    = 4
+)

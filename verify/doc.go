@@ -2,6 +2,7 @@
 //
 //	program A, candidate B
 //	   │ match            inputs and outputs by name, else by position            (equal.go)
+//	   │ masks            that both compute alike become inputs                   (masks.go, masks_lift.go)
 //	   │ sizing, needs    variables for all extents; columns that the theorem asks for (instance.go, needs.go)
 //	   │ solve, label     a small instance with the same cuts; weights of its columns  (solve.go)
 //	   ▼
@@ -191,6 +192,21 @@
 // product, a sum of two, a comparison with data or with the extent of another axis, positions within a tile) is one as a
 // number: these axes keep their real size, and a symbolic one is undecided.
 //
+// Masks that both graphs compute (masks.go, masks_lift.go). Let m be a boolean tensor that both compute by the same elementwise
+// operators from the same entries of integer inputs, positions and literals: A(x) = A'(x, m(x)) and B(x) = B'(x, m(x)). If
+// A'(x, m) = B'(x, m) for all x and all boolean m, then A = B; so lengths, causal masks and windows, intervals of
+// trees and labels of a cross-entropy become boolean inputs, whose axes may be short (labels.go), and no law of integers is asked for. That m is the same
+// function is read from its spelling: an index of a leaf (a position, an entry of an input) is an axis of the tensor, known in
+// a tile by the extent and the grid dimension and loop that cut it, since an axis that is cut so has in each block and trip the
+// same positions wherever it is met; where it meets one that is cut in another way, or is merged or sliced, there is no
+// spelling. Indices are numbered as they are met, with their extents, so that m is one tensor of one shape, and each
+// graph loads it along its own axes. A graph's types beside it must be what they were, cuts included. Both must use the same masks;
+// whole conditions are tried first, then the comparisons in them. A difference here says nothing of the graphs, and they are compared as they
+// are. A mask that is known to show some column in each row (a causal one) is more than any mask, and a candidate that relies on it is not seen so.
+//
+// A mask of columns is not drawn: its three labellings, nine where a loop cuts the axis, are taken in turn, all rows alike,
+// and each has as many tests as the error of one of them asks for.
+//
 // Order by squares (model Q; square.go, field/max.go). The last reading, for maxima that are outputs: a < b iff b − a is
 // a square modulo p, where −1 is none and 2, 3, …, 31 are. It knows that max(2x) = 2·max(x), max(x + c) = max(x) + c and
 // relu(x) − relu(−x) = x. In general its soundness is a heuristic: x² is always a square, so signs of
@@ -229,6 +245,9 @@
 // keep their meaning. The bits and rows that one output entry sees are counted as those of inputs are; numbers have
 // the range 2^20. Sums, maxima and orders of integers of an input are refused. A difference found so is no
 // difference of the graphs: their integers may have a law that makes them equal.
+//
+// A quotient by what is 0 for every input (a sum over hidden columns) is undefined, and nothing is asked of it but that it
+// is not an output where the program has a number.
 //
 // Domain (1.10; domain.go). Formal equality says nothing of X·(Z/X) at X = 0. So each value carries the conditions under
 // which it is defined along its own way through the graph: divisors are not 0, arguments of logarithms positive, those

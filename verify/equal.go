@@ -154,6 +154,9 @@ func Equal(ctx context.Context, a, b *ugraph.Graph, opt Options) (*Result, error
 		c.res.Reason = why
 		return c.res, nil
 	}
+	if ok, err := c.masksApart(); ok || err != nil {
+		return c.res, err
+	}
 	if err := c.answer(); err != nil {
 		return nil, err
 	}

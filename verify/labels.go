@@ -18,6 +18,7 @@ type labelCells struct {
 	cells      float64      // least probability of an assignment in one test
 	numbers    float64      // log2 of the least range of an integer that becomes a number; 0: none does
 	exhaustive map[int]bool // inputs of 8 bits of which each test draws the next value
+	patterns   int          // of a mask of columns, which tests take in turn; 0: they are drawn
 }
 
 // findColumnMask looks for the only boolean input that masks columns: it is used, moved whole or
@@ -202,6 +203,14 @@ func (s *sizing) columnBit(word func(index int) uint64, shape []int, k int) int6
 	return int64(p)&1 ^ int64(r>>32&1)
 }
 
+// columnPatterns is the number of patterns of a mask of columns: three in each half of what a loop cuts.
+func (s *sizing) columnPatterns() int {
+	if s.maskedLoop {
+		return 9
+	}
+	return 3
+}
+
 // integerSource draws the entries of an integer or boolean input.
 func (c *check) integerSource(in *instance, i int, shape []int, word func(k int) uint64) func(k int) int64 {
 	s := in.sizes
@@ -248,10 +257,7 @@ func (c *check) labelCells(s *sizing, in *instance, free map[int]bool, columns b
 		lo, hi := c.integerRange(in, i)
 		switch {
 		case dt == ugraph.Bool && columns && i == s.masked:
-			logCells -= math.Log2(3)
-			if s.maskedLoop {
-				logCells -= math.Log2(3)
-			}
+			l.patterns = s.columnPatterns()
 		case dt == ugraph.Bool:
 			logCells -= seen
 		case c.opaque != nil && use.computed && !use.index:
@@ -270,7 +276,7 @@ func (c *check) labelCells(s *sizing, in *instance, free map[int]bool, columns b
 			}
 		}
 	}
-	if len(l.exhaustive) > 1 || len(l.exhaustive) == 1 && logCells < 0 {
+	if len(l.exhaustive) > 1 || len(l.exhaustive) == 1 && (logCells < 0 || l.patterns > 0) {
 		return nil, &errIntegers{fmt.Sprintf("%d inputs of 8 bits are computed with beside other integers, which random values do not exhaust", len(l.exhaustive))}
 	}
 	if c.opaque != nil {
@@ -279,6 +285,10 @@ func (c *check) labelCells(s *sizing, in *instance, free map[int]bool, columns b
 		l.numbers = min(l.numbers, math.Log2(maxPosition))
 	}
 	l.cells = math.Exp2(logCells)
+	if l.patterns > 0 && logCells < 0 { // beside other integers they are drawn, too
+		l.cells /= float64(l.patterns)
+		l.patterns = 0
+	}
 	return l, nil
 }
 
@@ -304,10 +314,8 @@ const exhaustiveValues = 256
 func (c *check) boundOfLabels(in *instance, st setting) (*bound, error) {
 	n := 1
 	switch s := in.sizes; {
-	case s.masked >= 0 && s.maskedLoop:
-		n = 9
 	case s.masked >= 0:
-		n = 3
+		n = s.columnPatterns()
 	case c.hasLabels():
 		n = 4
 	}

@@ -94,6 +94,7 @@ func (z *lazyEngine[V]) fail(err error) cell[V] {
 // those of one of sampled blocks.
 const (
 	maxDemand = 1 << 23
+	maxPiece  = 1 << 23 // of all tests of a piece
 	maxSample = 1 << 21
 )
 

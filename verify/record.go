@@ -59,7 +59,7 @@ func (c *check) record(s *sizing, in *instance, w way, r reading, b *bound, ev *
 	if s.masked >= 0 {
 		c.note("mask %s: columns without any, with all and with both labels, %s", c.a.Value(c.a.Inputs[s.masked].Value).Name, map[bool]string{true: "in every pair of trips", false: "in every row"}[s.maskedLoop])
 	}
-	if c.hasLabels() {
+	if c.hasLabels() && b.cells < 1 {
 		c.note("boolean and integer inputs: an assignment of those that one output entry sees is met with probability %.2g or more in a test", b.cells)
 	}
 	if len(c.exhaustive) > 0 {

@@ -83,16 +83,17 @@ func (c *check) tryPlaces(r reading) (*mismatch, error) {
 	if err != nil {
 		return nil, err
 	}
-	whole := !c.partialBlocks && float64(demand)/float64(max(1, evaluated))*float64(sm.total) <= maxDemand
+	all := float64(demand) / float64(max(1, evaluated)) * float64(sm.total)
+	whole := !c.partialBlocks && all <= maxDemand
+	if c.piece && (!whole || all*float64(tests) > maxPiece) {
+		return nil, &errUndecided{"the entries of the real size are too many for a piece, which no sample proves"}
+	}
 	if whole {
 		c.limit = maxDemand
 		st.places = c.everything()
 	} else {
 		if numsErr != nil {
 			return nil, numsErr
-		}
-		if c.piece {
-			return nil, &errUndecided{"sampled entries prove no piece"}
 		}
 		if !sm.corners {
 			return nil, &errUndecided{"the positions at which the graphs change have too many combinations for sampled blocks"}

@@ -194,7 +194,7 @@ func (s *Space) smallInt(v *Value) (int64, bool) {
 	return n, true
 }
 
-// Div is a / b. 0/0 is undefined; another zero denominator asks for a new draw.
+// Div is a / b. It is undefined where a and b are 0, or b is for every input; where b is by chance a new draw is asked for.
 func (s *Space) Div(a, b Value) Value {
 	switch {
 	case a.Kind == Undef || b.Kind == Undef, a.IsTag() && b.IsTag():
@@ -216,7 +216,7 @@ func (s *Space) Div(a, b Value) Value {
 	}
 	a, b = s.Plain(a), s.Plain(b)
 	if b.zero() {
-		if a.zero() {
+		if a.zero() || b.Number {
 			return Value{Kind: Undef}
 		}
 		return s.fail(&Redraw{"a denominator is 0"})
@@ -247,7 +247,9 @@ func (s *Space) Exp(a Value) Value {
 	case Undef:
 		return a
 	case NegInf:
-		return Value{Mask: s.full, Domain: a.Domain}
+		v := Value{Mask: s.full, Domain: a.Domain}
+		v.number(0)
+		return v
 	case PosInf:
 		return a
 	case LogOf:
