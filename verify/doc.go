@@ -192,7 +192,7 @@
 // product, a sum of two, a comparison with data or with the extent of another axis, positions within a tile) is one as a
 // number: these axes keep their real size, and a symbolic one is undecided.
 //
-// Masks that both graphs compute (masks.go, masks_lift.go). Let m be a boolean tensor that both compute by the same elementwise
+// Masks that both graphs compute (masks.go, masks_lift.go). Let m be a tensor of booleans, or of numbers that uniform or a cast makes, that both compute by the same elementwise
 // operators from the same entries of integer inputs, positions and literals: A(x) = A'(x, m(x)) and B(x) = B'(x, m(x)). If
 // A'(x, m) = B'(x, m) for all x and all boolean m, then A = B; so lengths, causal masks and windows, intervals of
 // trees and labels of a cross-entropy become boolean inputs, whose axes may be short (labels.go), and no law of integers is asked for. That m is the same
@@ -202,7 +202,11 @@
 // spelling. Indices are numbered as they are met, with their extents, so that m is one tensor of one shape, and each
 // graph loads it along its own axes. A graph's types beside it must be what they were, cuts included. Both must use the same masks;
 // whole conditions are tried first, then the comparisons in them. A difference here says nothing of the graphs, and they are compared as they
-// are. A mask that is known to show some column in each row (a causal one) is more than any mask, and a candidate that relies on it is not seen so.
+// are.
+//
+// A causal attention has its mask written out first (masks_causal.go), in the library's spelling, so that candidates compute it alike. Where T ≤ S
+// each query sees a key, and a candidate may rely on it, but not for any mask. So the mask is one of numbers, 0 and −∞, added to the scores: the
+// same attention where each row has a 0, and undefined in a row that has none, for which nothing is asked.
 //
 // A mask of columns is not drawn: its three labellings, nine where a loop cuts the axis, are taken in turn, all rows alike,
 // and each has as many tests as the error of one of them asks for.

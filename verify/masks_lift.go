@@ -481,9 +481,13 @@ func (l *lifting) block(g *ugraph.Graph) (body *ugraph.Graph, kept []int, sites 
 	return body, kept, sites, nil
 }
 
-// opened is a graph with its thread graphs taken apart.
+// opened is a graph with its thread graphs taken apart and the masks of causal attention written out.
 func opened(g *ugraph.Graph) (*ugraph.Graph, error) {
-	out := g.Clone()
+	out, err := causalMasks(g)
+	if err != nil {
+		return nil, err
+	}
+	out = out.Clone()
 	for i := range out.Nodes {
 		if b := out.Nodes[i].Body; b != nil && out.Nodes[i].Op == ugraph.OpKernel {
 			body, err := openedBlock(b)

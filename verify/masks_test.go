@@ -65,6 +65,66 @@ var maskPairs = []kernelPair{
 			{"rows for columns", "where(and(q - k < 17, k <= q), load(X, r=0), 0)", "where(and(k - q < 17, q <= k), load(X, r=0), 0)"},
 			{"from the end", "k <= q)", "k <= max(load(iota(n=40)), axis=0, keepdims=true) - q)"},
 		}},
+	{"program p(Q: f32[2, 24, 8], K: f32[2, 40, 8], V: f32[2, 40, 8]) -> (O) { O = attention(Q, K, V, causal=true, scale=1) }",
+		`ugraph p for p(Q: f32[2, 24, 8], K: f32[2, 40, 8], V: f32[2, 40, 8]) -> (O) {
+    O = kernel k(Q, K, V) grid(a: 2 by 1, b: 24 by 8) {
+        q = reshape(load(iota(n=24), b=0), shape=[8, 1])
+        s = max(load(iota(n=40)), axis=0) - max(load(iota(n=24)), axis=0)
+        x = where(load(iota(n=40)) <= q + s, matmul(load(Q, a=0, b=1), load(K, a=0), transpose_b=true), -inf)
+        e = exp(x - max(x, axis=2, keepdims=true))
+        store O(a=0, b=1) = e @ load(V, a=0) / sum(e, axis=2, keepdims=true)
+    }
+}`, [][3]string{
+			{"not the query's own key", "<= q + s", "< q + s"},
+			{"the first query sees one key", "<= q + s", "<= q + 0 * s"},
+			{"one key more", "<= q + s", "<= q + s + 1"},
+			{"keys for queries", "max(load(iota(n=40)), axis=0) - max(load(iota(n=24)), axis=0)", "max(load(iota(n=24)), axis=0) - max(load(iota(n=40)), axis=0)"},
+			{"a query's place in its block", "load(iota(n=24), b=0)", "load(iota(n=8))"},
+			{"a query's place in reverse", "q + s, matmul", "s - q + 23, matmul"},
+			{"hidden keys that weigh 1", "transpose_b=true), -inf)", "transpose_b=true), 0)"},
+			{"no mask", "load(iota(n=40)) <= q + s", "0 * load(iota(n=40)) <= q * 0 + s"},
+		}},
+	{"program p(Q: f32[1, T, 8], K: f32[1, S, 8], V: f32[1, S, 8]) -> (O) where T <= 512, S <= 512 { O = attention(Q, K, V, causal=true, scale=1) }",
+		`ugraph p for p(Q: f32[1, T, 8], K: f32[1, S, 8], V: f32[1, S, 8]) -> (O) where T <= 512, S <= 512 {
+    O = kernel k(Q, K, V) grid(b: T by 8) loop(c: S by 16) {
+        q = reshape(load(iota(n=T), b=0), shape=[8, 1])
+        s = max(load(iota(n=S)), axis=0) - max(load(iota(n=T)), axis=0)
+        x = where(load(iota(n=S), loop=0) <= q + s, matmul(load(Q, b=1), load(K, loop=1), transpose_b=true), -inf)
+        m = accum(max(x, axis=2, keepdims=true), kind=max)
+        r = where(running(m) == -inf, 0, running(m))
+        e = exp(x - r)
+        f = exp(previous(m) - r)
+        o = accum(e @ load(V, loop=1), f) / accum(sum(e, axis=2, keepdims=true), f)
+        store O(b=1) = where(m == -inf, 0, o)
+    }
+}`, [][3]string{
+			{"a query without keys", "where(m == -inf, 0, o)", "where(m == -inf, 1, o)"},
+			{"a query without keys unguarded", "where(m == -inf, 0, o)", "where(m == -inf, o, o)"},
+			{"tiles without keys unguarded", "r = where(running(m) == -inf, 0, running(m))", "r = running(m)"},
+			{"rescale forgotten", "accum(sum(e, axis=2, keepdims=true), f)", "accum(sum(e, axis=2, keepdims=true))"},
+			{"not the query's own key in tiles", "<= q + s", "< q + s"},
+			{"no offset", "<= q + s", "<= q + 0 * s"},
+			{"the offset of queries alone", "max(load(iota(n=S)), axis=0) - max(load(iota(n=T)), axis=0)", "max(load(iota(n=S)), axis=0) - max(load(iota(n=S)), axis=0)"},
+			{"keys and queries in each other's place", "load(iota(n=S), loop=0) <= q + s", "q <= load(iota(n=S), loop=0) + s"},
+		}},
+	{`program p(X: f32[5, 9], W: f32[9, 64], key: i32[5, 1]) -> (Y) { Y = argmax(X @ W - log(-log(uniform(key, iota(n=64)))), axis=-1) }`,
+		`ugraph p for p(X: f32[5, 9], W: f32[9, 64], key: i32[5, 1]) -> (Y) {
+    w = reshape(key, shape=[5])
+    Z = kernel k(X, W, w) grid(c: 64 by 16) {
+        u = uniform(reshape(load(w), shape=[5, 1]), load(iota(n=64), c=0))
+        store Z(c=1) = load(X) @ load(W, c=1) - log(-log(u))
+    }
+    Y = argmax(Z, axis=-1)
+}`, [][3]string{
+			{"a word's place in its tile", "load(iota(n=64), c=0))", "load(iota(n=16)))"},
+			{"one key for all rows", "reshape(load(w), shape=[5, 1])", "max(load(w), axis=0)"},
+			{"another key", "reshape(load(w), shape=[5, 1])", "reshape(load(w), shape=[5, 1]) + 1"},
+			{"words from 1", "load(iota(n=64), c=0))", "load(iota(n=64), c=0) + 1)"},
+			{"the sign of the noise", "- log(-log(u))", "+ log(-log(u))"},
+			{"noise without its second logarithm", "log(-log(u))", "log(u)"},
+			{"keys for words", "uniform(reshape(load(w), shape=[5, 1]), load(iota(n=64), c=0))", "uniform(load(iota(n=64), c=0), reshape(load(w), shape=[5, 1]))"},
+			{"the least", "Y = argmax(Z", "Y = argmax(-Z"},
+		}},
 }
 
 func TestMasks(t *testing.T) {
