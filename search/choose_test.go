@@ -2,6 +2,7 @@ package search
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/morgana-ml/morgana/models/programs/programtest"
@@ -43,6 +44,33 @@ func TestChooseNearEquals(t *testing.T) {
 		}
 		if s.r.Best != all[c.want] || len(s.r.Near) != c.near {
 			t.Errorf("%s: %.0f µs of %v, %d near it; want number %d, %d near", c.name, s.r.Best.MeasuredUS, c.times, len(s.r.Near), c.want, c.near)
+		}
+	}
+}
+
+// Tilings that are undecided for one reason differ in its numbers alone.
+func TestAlike(t *testing.T) {
+	a, b := alike("no small instance has the ragged tiles: 128 by 12, here 2 by 1"), alike("no small instance has the ragged tiles: 64 by 7, here 4 by 3")
+	if a != b {
+		t.Errorf("%q and %q", a, b)
+	}
+	if alike("a mask") == alike("a tile") {
+		t.Error("reasons of other words are alike")
+	}
+}
+
+// Behind a candidate that is not equal nothing more is asked, and the reason is that of the first check.
+func TestFirstReasonIsGiven(t *testing.T) {
+	g := programtest.Program(t, "tiny")
+	other := programtest.Parse(t, "program tiny_wrong(X: f32[4]) -> (Y) { Y = X * 2 }")
+	p := programtest.Parse(t, "program tiny_right(X: f32[4]) -> (Y) { Y = X * 3 }")
+	for _, jobs := range []int{1, 3} {
+		s := &state{r: &Result{Program: p}, lower: func(*ugraph.Graph) (*ugraph.Graph, error) { return g, nil }, row: testRow(t), envs: []ugraph.Env{{}}}
+		s.opt.fill()
+		s.prepareJudge(t.Context())
+		v := s.verifyOne(t.Context(), candidate{graph: other}, jobs)
+		if v.choice != nil || v.undecided || !strings.HasPrefix(v.reason, "not equal: output Y differs") {
+			t.Errorf("%d jobs: %+v", jobs, v)
 		}
 	}
 }
