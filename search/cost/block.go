@@ -287,7 +287,7 @@ func (r *blockReader) node(n *ugraph.Node) error {
 			Bytes: r.elems[out] * 8, Rows: 1, Rate: r.c.row.CastRate(to).Round})
 		return nil
 	}
-	if n.Op == ugraph.OpTranspose && !r.onlyMultiplied(out) { // products read a view, others need the elements in order
+	if n.Op == ugraph.OpTranspose && !r.onlyMultiplied(out) && r.moves(n) { // products read a view, others need the elements in order
 		r.k.Works = append(r.k.Works, Work{Kind: Move, Phase: r.phases[out], Elements: r.elems[out], Rows: 1, Rate: r.c.row.Move * Transposed})
 		return nil
 	}
@@ -300,11 +300,13 @@ func (r *blockReader) node(n *ugraph.Node) error {
 	}
 	w := Work{Kind: kind, Phase: r.phases[out], DType: r.g.Values[n.Args[0]].DType, Elements: r.elems[out], Flops: n.Op.Info().Flops}
 	w.Rows = 1
+	gaps := false
 	for _, a := range r.operands(n) {
 		if !r.passes(a, n) {
 			w.Bytes += r.elems[a] * 4
 		}
-		if r.gaps(a) || r.elems[a] != r.elems[out] && r.elems[a] > 1 {
+		gaps = gaps || r.gaps(a)
+		if r.elems[a] != r.elems[out] && r.elems[a] > 1 {
 			w.Rows = r.rows(out)
 		}
 	}
@@ -318,6 +320,13 @@ func (r *blockReader) node(n *ugraph.Node) error {
 	case ugraph.Reduction, ugraph.Selection:
 		w.Elements = r.elems[n.Args[0]]
 		w.Rows = r.rows(n.Args[0])
+		if gaps {
+			w.Rows = r.runs(n.Args[0])
+		}
+	case ugraph.Elementwise:
+		if gaps {
+			w.Rows = r.runs(out)
+		}
 	case ugraph.Contraction:
 		w.Batch, w.M, w.N, w.K = matmulSizes(n.Attrs, r.sizes[n.Args[0]], r.sizes[out])
 		w.Rows, w.TransB = 0, n.Attrs.Flag("transpose_b")
@@ -376,6 +385,34 @@ func (r *blockReader) rows(v ugraph.ValueID) float64 {
 		}
 	}
 	return 1
+}
+
+// runs is the number of rows of a tile that do not follow each other, be they of one element each.
+func (r *blockReader) runs(v ugraph.ValueID) float64 {
+	s := r.sizes[v]
+	if len(s) == 0 {
+		return 1
+	}
+	return r.elems[v] / float64(s[len(s)-1])
+}
+
+// moves tells whether a transposition changes the order of elements: axes of a single one may stand anywhere.
+func (r *blockReader) moves(n *ugraph.Node) bool {
+	perm, err := ugraph.Perm(n.Attrs, len(r.sizes[n.Args[0]]))
+	if err != nil {
+		return true
+	}
+	last := -1
+	for _, a := range perm {
+		if r.sizes[n.Args[0]][a] == 1 {
+			continue
+		}
+		if a < last {
+			return true
+		}
+		last = a
+	}
+	return false
 }
 
 func (r *blockReader) load(n *ugraph.Node) {

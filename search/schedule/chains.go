@@ -2,6 +2,7 @@ package schedule
 
 import (
 	"github.com/morgana-ml/morgana/search/cost"
+	"github.com/morgana-ml/morgana/search/expr"
 	"github.com/morgana-ml/morgana/search/loop"
 	"github.com/morgana-ml/morgana/ugraph"
 )
@@ -12,6 +13,8 @@ type chains struct {
 	f       *loop.Form
 	uses    [][]int
 	outputs map[int]bool
+	ones    expr.AxisSet // axes of tiles of a single element
+	dims    [][]int
 }
 
 // together tells whether a step's value and a step that reads it are computed piece by piece.
@@ -20,13 +23,17 @@ func (c *chains) together(i, reader int) bool {
 	if !cost.Chains(s.Op) || s.Phase != r.Phase {
 		return false
 	}
-	return cost.Chains(r.Op) && s.Axes == r.Axes || c.sums(reader)
+	return cost.Chains(r.Op) && s.Axes&^c.ones == r.Axes&^c.ones || c.sums(reader)
 }
 
 // sums tells whether a step reduces over the last axis alone.
 func (c *chains) sums(i int) bool {
 	s := &c.f.Steps[i]
-	return s.Op.Info().Class == ugraph.Reduction && s.Over != 0 && s.Over&(s.Over-1) == 0
+	if s.Op.Info().Class != ugraph.Reduction || s.Over == 0 || s.Over&(s.Over-1) != 0 {
+		return false
+	}
+	d := c.dims[s.Args[0]]
+	return d[len(d)-1] != unit && s.Over.Has(d[len(d)-1])
 }
 
 // reader is the only step that reads a value; -1: there are others, or it is stored.

@@ -22,12 +22,11 @@ type part struct {
 	out    []int   // axes of the result
 	args   [][]int // read from the level of the tiles
 	near   bool    // the result exists a piece at a time only
-	row    int     // the axis along which elements are contiguous, -1: none
+	order  []int   // the axes of the elements that are worked on, in their order in memory
 	byRow  bool    // each row is a run of its own
 	folded bool    // computed by its reader
 	gaps   []int   // axes along which a cut leaves gaps between the rows of an operand
 	rate   float64 // of a cast, or a product
-	after  bool    // not run by a kernel that stores partial accumulators
 
 	batch, m, n, k []int // of products
 	packed, transB bool
@@ -47,10 +46,12 @@ type tensor struct {
 	convert bool
 	packed  bool
 	columns int  // the axis of its packed columns; -1
-	after   bool // an output that only the merge kernel writes
+	after   bool // an output of an accumulator
 }
 
-// model is a form prepared for pricing: the same numbers as package cost reads from its μGraph.
+// model is a form prepared for pricing: the same numbers as package cost reads from its μGraph. Where tiles of some
+// axes have a single element, operands that lack these axes have the shape of the result: what the executor computes
+// together is another set of operators (variant).
 type model struct {
 	f      *loop.Form
 	row    *target.Row
@@ -60,6 +61,25 @@ type model struct {
 	accs   []int        // parts that are accumulators
 	padded expr.AxisSet // axes along which products compute columns
 	merges map[int64]*merge
+
+	innerIn, innerOut []bool
+	variants          map[variant]*model
+}
+
+// variant says which axes have tiles of a single element, and whether the kernel stores partial accumulators: then it
+// has no step that only its merge needs.
+type variant struct {
+	ones    expr.AxisSet
+	partial bool
+}
+
+func (m *model) variant(v variant) *model {
+	if x, ok := m.variants[v]; ok {
+		return x
+	}
+	x := m.build(v)
+	m.variants[v] = x
+	return x
 }
 
 // merge is the second kernel of a split form.
@@ -72,19 +92,53 @@ type merge struct {
 // newModel prepares a form. innerIn and innerOut say which of the DAG's inputs and outputs are
 // intermediate tensors; nil: none.
 func newModel(f *loop.Form, row *target.Row, innerIn, innerOut []bool) *model {
-	m := &model{f: f, row: row, merges: map[int64]*merge{}}
+	return &model{f: f, row: row, merges: map[int64]*merge{}, innerIn: innerIn, innerOut: innerOut, variants: map[variant]*model{}}
+}
+
+// lastUses is LastUse, of the steps that a kernel runs; -1: it does not run the step.
+func lastUses(f *loop.Form, partial bool) []int {
+	if !partial {
+		return f.LastUse()
+	}
+	last := make([]int, len(f.Steps))
+	for i := range last {
+		last[i] = -1
+	}
+	for _, o := range f.Outputs {
+		if f.Steps[o].Phase != ugraph.After {
+			last[o] = len(f.Steps)
+		}
+	}
+	for i := len(f.Steps) - 1; i >= 0; i-- {
+		if f.Steps[i].Op == ugraph.OpAccum {
+			last[i] = len(f.Steps)
+		}
+		for _, a := range f.Steps[i].Args {
+			if last[i] >= 0 {
+				last[a] = max(last[a], i)
+			}
+		}
+	}
+	return last
+}
+
+func (m *model) build(v variant) *model {
+	f, row, innerIn, innerOut, ones := m.f, m.row, m.innerIn, m.innerOut, v.ones
+	m = &model{f: f, row: row, merges: m.merges}
+	last := lastUses(f, v.partial)
 	rank := axisRank(f.DAG)
 	dims := make([][]int, len(f.Steps)) // order of the axes in each tile
 	uses := make([][]int, len(f.Steps))
-	last := f.LastUse()
 	for i, s := range f.Steps {
 		for _, a := range s.Args {
-			uses[a] = append(uses[a], i)
+			if last[i] >= 0 {
+				uses[a] = append(uses[a], i)
+			}
 		}
 	}
 	outputs := map[int]bool{}
-	for _, o := range f.Outputs {
-		outputs[o] = true
+	for i := range f.Steps {
+		outputs[i] = last[i] == len(f.Steps)
 	}
 	for i := len(f.Steps) - 1; i >= 0; i-- { // views extend the life of what they view
 		if s := f.Steps[i]; isView(f, s) {
@@ -107,10 +161,16 @@ func newModel(f *loop.Form, row *target.Row, innerIn, innerOut []bool) *model {
 			streams[i] = streams[i] && f.Steps[u].Phase == f.Steps[i].Phase && (!isView(f, f.Steps[u]) || streams[u])
 		}
 	}
-	c := &chains{f: f, uses: uses, outputs: outputs}
+	c := &chains{f: f, uses: uses, outputs: outputs, ones: ones, dims: dims}
 	for i, s := range f.Steps {
-		p := part{kind: cost.KindOf(s.Op), phase: s.Phase, dtype: s.DType, flops: s.Op.Info().Flops, axes: s.Axes.List(), out: s.Axes.List(), row: -1,
-			after: s.Phase == ugraph.After && s.Op != ugraph.OpAccum, from: i, to: last[i], bytes: 4}
+		dims[i] = m.layout(s, rank, dims)
+	}
+	for i, s := range f.Steps {
+		if last[i] < 0 {
+			m.parts = append(m.parts, part{kind: cost.Free})
+			continue
+		}
+		p := part{kind: cost.KindOf(s.Op), phase: s.Phase, dtype: s.DType, flops: s.Op.Info().Flops, axes: s.Axes.List(), out: s.Axes.List(), from: i, to: last[i], bytes: 4}
 		for _, a := range c.operands(i) {
 			if !c.together(a, i) {
 				p.args = append(p.args, f.Steps[a].Axes.List())
@@ -118,7 +178,7 @@ func newModel(f *loop.Form, row *target.Row, innerIn, innerOut []bool) *model {
 			if axis := c.gaps(a, dims); axis >= 0 {
 				p.gaps = append(p.gaps, axis)
 			}
-			p.byRow = p.byRow || f.Steps[a].Axes != s.Axes && f.Steps[a].Axes != 0
+			p.byRow = p.byRow || f.Steps[a].Axes&^ones != s.Axes&^ones && f.Steps[a].Axes&^ones != 0
 		}
 		p.near, p.byRow = c.private(i), p.byRow || c.summed(i)
 		if rounds(f, s) {
@@ -127,7 +187,6 @@ func newModel(f *loop.Form, row *target.Row, innerIn, innerOut []bool) *model {
 		switch {
 		case s.Op == ugraph.OpLoad && s.Input >= 0:
 			in := f.DAG.Inputs[s.Input]
-			dims[i] = in.Axes
 			packed := in.Const && weight[i]
 			t := tensor{axes: in.Axes, size: float64(in.DType.Size()), dtype: in.DType, inner: innerIn != nil && innerIn[s.Input],
 				convert: cost.Widens(in.DType) && !packed, columns: -1}
@@ -139,23 +198,17 @@ func newModel(f *loop.Form, row *target.Row, innerIn, innerOut []bool) *model {
 				p.bytes = 0
 			}
 		case s.Op == ugraph.OpLoad:
-			dims[i] = s.Axes.List()
 		case s.Op == ugraph.OpConst || isView(f, s):
 			p.bytes = 0
-			if len(s.Args) > 0 {
-				dims[i] = dims[s.Args[0]]
-			}
 		case s.Op == ugraph.OpMatMul:
 			m.product(&p, s, rank, dims, weight, streams)
 			if l := len(p.n); l > 0 && p.kind == cost.MatMul {
 				m.padded |= expr.Set(p.n[l-1])
 			}
-			dims[i] = slices.Concat(p.batch, p.m, p.n)
 			if u := uses[i]; len(u) == 1 && f.Steps[u[0]].Op == ugraph.OpAccum && len(f.Steps[u[0]].Args) == 1 && p.kind == cost.MatMul {
 				p.bytes = 0 // added to the accumulator in place
 			}
 		case s.Op == ugraph.OpAccum:
-			dims[i] = dims[s.Args[0]]
 			p.phase, p.from, p.to = ugraph.InLoop, 0, len(f.Steps)
 			p.flops = float64(len(s.Args))
 			if len(s.Args) == 1 && f.Steps[s.Args[0]].Op == ugraph.OpMatMul {
@@ -164,15 +217,9 @@ func newModel(f *loop.Form, row *target.Row, innerIn, innerOut []bool) *model {
 			m.accs = append(m.accs, i)
 		case s.Over != 0:
 			p.axes, p.byRow = f.Steps[s.Args[0]].Axes.List(), true
-			for _, a := range dims[s.Args[0]] {
-				if !s.Over.Has(a) {
-					dims[i] = append(dims[i], a)
-				}
-			}
 		default:
-			dims[i] = joined(s, dims, rank)
 			for _, a := range s.Args { // in the place of an operand that dies here
-				if last[a] == i && f.Steps[a].Axes == s.Axes && f.Steps[a].Op != ugraph.OpAccum && f.Steps[a].Op != ugraph.OpConst {
+				if last[a] == i && f.Steps[a].Axes&^ones == s.Axes&^ones && f.Steps[a].Op != ugraph.OpAccum && f.Steps[a].Op != ugraph.OpConst {
 					p.from = i + 1
 					break
 				}
@@ -182,21 +229,22 @@ func newModel(f *loop.Form, row *target.Row, innerIn, innerOut []bool) *model {
 		if s.Over != 0 && s.Op != ugraph.OpAccum {
 			order = dims[s.Args[0]]
 		}
-		if len(order) > 0 {
-			p.row = order[len(order)-1]
-		}
+		p.order = axes(order)
 		p.folded = c.folded(i)
 		m.parts = append(m.parts, p)
 	}
 	for i, s := range f.Steps { // operands whose axes come in another order than the result's
 		for _, a := range s.Args {
-			if s.Op.Info().Class == ugraph.Elementwise && !inOrder(dims[a], dims[i]) {
+			if last[i] >= 0 && s.Op.Info().Class == ugraph.Elementwise && !inOrder(axes(dims[a]), dims[i]) {
 				m.transpose(a, row)
 			}
 		}
 	}
 	for i, o := range f.DAG.Outputs {
-		if !inOrder(dims[f.Outputs[i]], o.Axes) {
+		if last[f.Outputs[i]] < 0 || v.partial && f.Steps[f.Outputs[i]].Phase == ugraph.After {
+			continue
+		}
+		if !inOrder(axes(dims[f.Outputs[i]]), o.Axes) {
 			m.transpose(f.Outputs[i], row)
 		}
 		m.stores = append(m.stores, tensor{axes: o.Axes, size: float64(o.DType.Size()), dtype: o.DType, convert: cost.Widens(o.DType), inner: innerOut != nil && innerOut[i],
@@ -208,7 +256,7 @@ func newModel(f *loop.Form, row *target.Row, innerIn, innerOut []bool) *model {
 // transpose adds the part that brings the elements of a step's tile into another order.
 func (m *model) transpose(step int, row *target.Row) {
 	p := &m.parts[step]
-	m.parts = append(m.parts, part{kind: cost.Move, phase: p.phase, axes: m.f.Steps[step].Axes.List(), near: true, row: -1, after: p.after, rate: row.Move * cost.Transposed})
+	m.parts = append(m.parts, part{kind: cost.Move, phase: p.phase, axes: m.f.Steps[step].Axes.List(), near: true, rate: row.Move * cost.Transposed})
 }
 
 // inOrder tells whether axes follow each other as they do in another list; those that it lacks may stand anywhere.
@@ -222,6 +270,44 @@ func inOrder(axes, of []int) bool {
 		last = max(last, at)
 	}
 	return true
+}
+
+// unit is a dimension of a tile that no axis has: where one was reduced.
+const unit = -1
+
+// axes are dimensions without units.
+func axes(dims []int) []int {
+	return slices.DeleteFunc(slices.Clone(dims), func(a int) bool { return a == unit })
+}
+
+// layout is the order of the axes in a step's tile, with units.
+func (m *model) layout(s loop.Step, rank []int, dims [][]int) []int {
+	f := m.f
+	switch {
+	case s.Op == ugraph.OpLoad && s.Input >= 0:
+		return f.DAG.Inputs[s.Input].Axes
+	case s.Op == ugraph.OpLoad:
+		return s.Axes.List()
+	case s.Op == ugraph.OpMatMul:
+		var p part
+		m.roles(&p, s, rank)
+		if p.kind == cost.MatMul {
+			return slices.Concat(p.batch, p.m, p.n)
+		}
+	case s.Op == ugraph.OpConst:
+		return nil
+	case isView(f, s) || s.Op == ugraph.OpAccum:
+		return dims[s.Args[0]]
+	case s.Over != 0:
+		out := slices.Clone(dims[s.Args[0]])
+		for i, a := range out {
+			if a != unit && s.Over.Has(a) {
+				out[i] = unit
+			}
+		}
+		return out
+	}
+	return joined(s, dims, rank)
 }
 
 func isView(f *loop.Form, s loop.Step) bool {
@@ -253,7 +339,8 @@ func first(s expr.AxisSet, rank []int) int {
 	return least
 }
 
-func (m *model) product(p *part, s loop.Step, rank []int, dims [][]int, weight, streams []bool) {
+// roles sorts the axes of a product.
+func (m *model) roles(p *part, s loop.Step, rank []int) {
 	f := m.f
 	a, b := orient(f, s, rank)
 	x, y := f.Steps[a].Axes, f.Steps[b].Axes
@@ -271,14 +358,23 @@ func (m *model) product(p *part, s loop.Step, rank []int, dims [][]int, weight, 
 		p.kind, p.flops, p.axes = cost.Reduce, 2, (x | y).List()
 		return
 	}
-	if l := len(dims[b]); l > 0 {
-		p.transB = s.Over.Has(dims[b][l-1]) && len(p.n) > 0
+	p.kind = cost.MatMul
+}
+
+func (m *model) product(p *part, s loop.Step, rank []int, dims [][]int, weight, streams []bool) {
+	f := m.f
+	a, b := orient(f, s, rank)
+	if m.roles(p, s, rank); p.kind != cost.MatMul {
+		return
+	}
+	if l := axes(dims[b]); len(l) > 0 {
+		p.transB = s.Over.Has(l[len(l)-1]) && len(p.n) > 0
 	}
 	src := b
 	for isView(f, f.Steps[src]) {
 		src = f.Steps[src].Args[0]
 	}
-	if d := dims[b]; len(d) > 0 {
+	if d := axes(dims[b]); len(d) > 0 {
 		p.apart = d[len(d)-1:]
 	}
 	p.rate = m.row.ProductRate(stored(f, a), stored(f, b), p.dtype)
@@ -306,13 +402,16 @@ func stored(f *loop.Form, i int) ugraph.DType {
 func joined(s loop.Step, dims [][]int, rank []int) []int {
 	var base []int
 	for _, a := range s.Args {
-		if len(dims[a]) > len(base) {
+		if len(axes(dims[a])) > len(axes(base)) {
 			base = dims[a]
 		}
 	}
-	out := slices.Clone(base)
+	if out, ok := aligned(s, dims); ok {
+		return out
+	}
+	out := axes(base)
 	for _, a := range s.Args {
-		for _, x := range dims[a] {
+		for _, x := range axes(dims[a]) {
 			if slices.Contains(out, x) {
 				continue
 			}
@@ -324,6 +423,26 @@ func joined(s loop.Step, dims [][]int, rank []int) []int {
 		}
 	}
 	return out
+}
+
+// aligned is the result's dimensions where the operands' broadcast as they are, aligned at the right.
+func aligned(s loop.Step, dims [][]int) ([]int, bool) {
+	n := 0
+	for _, a := range s.Args {
+		n = max(n, len(dims[a]))
+	}
+	out := slices.Repeat([]int{unit}, n)
+	for _, a := range s.Args {
+		for i, x := range dims[a] {
+			at := &out[n-len(dims[a])+i]
+			if x != unit && *at != unit && *at != x {
+				return nil, false
+			}
+			*at = max(*at, x)
+		}
+	}
+	named := axes(out)
+	return out, len(named) == expr.Set(named...).Len()
 }
 
 // axisRank numbers axes as they appear in the outputs, then in the inputs.
@@ -356,6 +475,7 @@ func axisRank(d *expr.DAG) []int {
 // size is a choice of the symbols' values.
 type size struct {
 	extent []int64 // by axis
+	bytes  float64 // of the program's inputs and outputs
 	warm   bool    // the program's inputs and outputs stay in the last cache
 }
 
@@ -376,7 +496,7 @@ func newSize(d *expr.DAG, env ugraph.Env, row *target.Row, programBytes float64)
 			programBytes += s.elements(o.Axes) * float64(o.DType.Size())
 		}
 	}
-	s.warm = cost.Fits(programBytes, row)
+	s.bytes, s.warm = programBytes, cost.Fits(programBytes, row)
 	return s, nil
 }
 

@@ -23,7 +23,8 @@ func (p *point) complete() bool { return p.open == 0 && !p.loopOpen }
 
 // pricer turns points into kernels at one size, reusing its memory.
 type pricer struct {
-	m    *model
+	base *model
+	m    *model // the variant of base that the tiles ask for
 	s    *size
 	k    cost.Kernel
 	tile []int64
@@ -31,7 +32,7 @@ type pricer struct {
 }
 
 func newPricer(m *model, s *size) *pricer {
-	return &pricer{m: m, s: s, tile: make([]int64, len(s.extent)), live: make([]float64, len(m.parts)+2)}
+	return &pricer{base: m, m: m, s: s, tile: make([]int64, len(s.extent))}
 }
 
 func (r *pricer) product(axes []int) float64 {
@@ -64,14 +65,24 @@ func (r *pricer) cut(p *point, least bool) {
 			r.tile[l] = min(r.tile[l], p.loop)
 		}
 	}
+	v := variant{ones: p.open, partial: p.split > 0 && !r.base.f.Direct} // open axes may still be cut to single elements
+	if p.loopOpen {
+		v.ones |= expr.Set(r.base.f.Loop)
+	}
+	for a, n := range r.tile {
+		if n == 1 {
+			v.ones |= expr.Set(a)
+		}
+	}
+	r.m = r.base.variant(v)
 }
 
 // memory is the most bytes of tiles that are live at once.
-func (r *pricer) memory(partial bool) float64 {
-	clear(r.live)
+func (r *pricer) memory() float64 {
+	r.live = append(r.live[:0], make([]float64, len(r.m.parts)+2)...)
 	for i := range r.m.parts {
 		p := &r.m.parts[i]
-		if p.bytes == 0 || partial && p.after {
+		if p.bytes == 0 {
 			continue
 		}
 		b := r.product(p.out) * p.bytes
@@ -88,15 +99,16 @@ func (r *pricer) memory(partial bool) float64 {
 
 func (r *pricer) leastMemory(p *point) float64 {
 	r.cut(p, true)
-	return r.memory(p.split > 0 && !r.m.f.Direct)
+	return r.memory()
 }
 
 // kernel fills r.k with the numbers of the form's (first) kernel at a point.
 func (r *pricer) kernel(p *point) *cost.Kernel {
-	m, f := r.m, r.m.f
+	f := r.base.f
 	k := &r.k
 	*k = cost.Kernel{Grid: k.Grid[:0], Works: k.Works[:0], Loads: k.Loads[:0], Stores: k.Stores[:0], Trips: cost.Dim{Blocks: 1, Whole: 1}, Open: 1}
 	r.cut(p, false)
+	m := r.m
 	for _, c := range p.grid {
 		k.Grid = append(k.Grid, r.dim(c.Axis, r.s.extent[c.Axis], c.Tile))
 	}
@@ -106,10 +118,14 @@ func (r *pricer) kernel(p *point) *cost.Kernel {
 		loopWhole = r.s.extent[f.Loop]
 	}
 	if p.split > 0 {
-		k.Grid = append(k.Grid, cost.Cut(loopWhole, p.split))
+		k.Grid = append(k.Grid, r.dim(f.Loop, loopWhole, p.split))
 		loopWhole = min(loopWhole, p.split)
 	}
-	if f.Loop >= 0 && p.loop > 0 {
+	switch {
+	case f.Loop < 0 || p.loop == 0:
+	case p.split > 0: // its columns are the grid's
+		k.Trips = cost.Cut(loopWhole, p.loop)
+	default:
 		k.Trips = r.dim(f.Loop, loopWhole, p.loop)
 	}
 	if !p.complete() {
@@ -120,7 +136,7 @@ func (r *pricer) kernel(p *point) *cost.Kernel {
 	}
 	for i := range m.parts {
 		q := &m.parts[i]
-		if q.kind == cost.Free || partial && q.after {
+		if q.kind == cost.Free {
 			continue
 		}
 		w := cost.Work{Kind: q.kind, Phase: q.phase, DType: q.dtype, Flops: q.flops, Rate: q.rate, Folded: q.folded}
@@ -150,12 +166,13 @@ func (r *pricer) kernel(p *point) *cost.Kernel {
 		} else {
 			w.Elements = r.product(q.axes)
 			w.Rows = 1
-			byRow := q.byRow
-			for _, a := range q.gaps {
-				byRow = byRow || r.tile[a] < r.s.extent[a]
+			if q.byRow {
+				w.Rows = w.Elements / r.rowOf(q.order, p)
 			}
-			if q.row >= 0 && byRow {
-				w.Rows = w.Elements / float64(r.tile[q.row])
+			for _, a := range q.gaps {
+				if l := len(q.order); l > 0 && r.tile[a] < r.s.extent[a] {
+					w.Rows = w.Elements / float64(r.tile[q.order[l-1]])
+				}
 			}
 		}
 		k.Works = append(k.Works, w)
@@ -190,9 +207,6 @@ func (r *pricer) kernel(p *point) *cost.Kernel {
 	}
 	for i := range m.stores {
 		t := &m.stores[i]
-		if partial && t.after {
-			continue
-		}
 		s := cost.Store{Bytes: r.s.elements(t.axes) * t.size, Again: 1, Cached: r.cached(t), DType: t.dtype}
 		if t.convert {
 			s.Convert = r.s.elements(t.axes)
@@ -207,13 +221,27 @@ func (r *pricer) kernel(p *point) *cost.Kernel {
 		parts := k.Grid[len(k.Grid)-1].Blocks
 		for _, a := range m.accs {
 			b := parts * r.s.elements(m.parts[a].out) * 4
-			k.Stores = append(k.Stores, cost.Store{Bytes: b, Again: 1, Cached: cost.Fits(2*b, m.row), Runs: b / 4 / r.run(m.parts[a].out)})
+			k.Stores = append(k.Stores, cost.Store{Bytes: b, Again: 1, Cached: cost.Fits(2*b, m.row), Runs: b / 4 / r.run(m.parts[a].order)})
 		}
 	}
 	if !k.Bound {
-		k.TileBytes = r.memory(partial)
+		k.TileBytes = r.memory()
 	}
 	return k
+}
+
+// rowOf is the length of a run of elements in a tile whose axes have that order: the last extent above 1, or for a
+// bound the largest that it can be.
+func (r *pricer) rowOf(order []int, p *point) float64 {
+	row := int64(1)
+	for i := len(order) - 1; i >= 0; i-- {
+		a := order[i]
+		row = max(row, r.tile[a])
+		if r.tile[a] > 1 && !p.open.Has(a) && !(p.loopOpen && a == r.base.f.Loop) {
+			break
+		}
+	}
+	return float64(row)
 }
 
 // run is how many elements of a tile follow each other in a tensor with those axes.
@@ -267,7 +295,7 @@ func (r *pricer) contiguous() int64 {
 	return least
 }
 
-// Estimate prices a tiling of a form for the sizes in env: the sum of its kernels, of which a split
+// Estimate prices a tiling of a form for the sizes in env, of which opt.ProgramBytes has one: the sum of its kernels, of which a split
 // that is not direct has two.
 func Estimate(f *loop.Form, t loop.Tiling, env ugraph.Env, opt Options) (cost.Estimate, error) {
 	if err := f.Check(t); err != nil {
@@ -275,7 +303,11 @@ func Estimate(f *loop.Form, t loop.Tiling, env ugraph.Env, opt Options) (cost.Es
 	}
 	row := opt.Row
 	m := newModel(f, row, opt.InnerInputs, opt.InnerOutputs)
-	s, err := newSize(f.DAG, env, row, 0)
+	bytes := 0.0
+	if opt.ProgramBytes != nil {
+		bytes = opt.ProgramBytes[0]
+	}
+	s, err := newSize(f.DAG, env, row, bytes)
 	if err != nil {
 		return cost.Estimate{}, err
 	}
@@ -300,7 +332,7 @@ func Estimate(f *loop.Form, t loop.Tiling, env ugraph.Env, opt Options) (cost.Es
 			}
 		}
 	}
-	second, err := Estimate(mf, loop.Tiling{Grid: grid}, env, Options{Row: row, InnerInputs: inner, InnerOutputs: opt.InnerOutputs})
+	second, err := Estimate(mf, loop.Tiling{Grid: grid}, env, Options{Row: row, InnerInputs: inner, InnerOutputs: opt.InnerOutputs, ProgramBytes: []float64{s.bytes}})
 	if err != nil {
 		return cost.Estimate{}, err
 	}

@@ -284,7 +284,10 @@ func (s *search) merge(split int64) *merge {
 		return m
 	}
 	opt := s.opt
-	opt.InnerInputs, opt.Top, opt.Below, opt.coarse = inner, 1, 0, true
+	opt.InnerInputs, opt.Top, opt.Below, opt.coarse, opt.ProgramBytes = inner, 1, 0, true, nil
+	for i := range s.sizes {
+		opt.ProgramBytes = append(opt.ProgramBytes, s.sizes[i].bytes)
+	}
 	if opt.InnerOutputs != nil {
 		opt.InnerOutputs = nil
 		for i, o := range s.f.Outputs {
@@ -419,7 +422,7 @@ func (s *search) entry(p *point) (entry, bool) {
 	e.contiguous = s.pricers[0].contiguous()
 	s.most.cut(p, false)
 	t := loop.Tiling{Grid: p.grid, LoopTile: p.loop}
-	e.choice = Choice{Form: s.f, US: us, BySize: slices.Clone(by), TileBytes: s.most.memory(p.split > 0 && !s.f.Direct), Kernels: 1}
+	e.choice = Choice{Form: s.f, US: us, BySize: slices.Clone(by), TileBytes: s.most.memory(), Kernels: 1}
 	if p.split > 0 {
 		t.Split = &loop.AxisTile{Axis: s.f.Loop, Tile: p.split}
 		if !s.f.Direct {
