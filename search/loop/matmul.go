@@ -36,7 +36,8 @@ func (e *emitter) contraction(s Step, a, b tile) tile {
 	n, moreN := e.fold(b, cols)
 	k, moreK := e.fold(b, over)
 	if !adjacent(a.axes(), k) { // folded, they would have to be moved in the other operand
-		k, moreK = k[:1], over&^expr.Set(k[0])
+		k = e.longest(b, k)
+		moreK = over &^ expr.Set(k...)
 	}
 	batch := e.rank.sorted((inA&inB&^over | moreM | moreN | moreK).List())
 	ta, ka := e.operand(a, batch, m, k)
@@ -105,6 +106,19 @@ func (e *emitter) fold(t tile, axes expr.AxisSet) (list []int, rest expr.AxisSet
 		}
 	}
 	return list, axes &^ expr.Set(list...)
+}
+
+// longest is the one of a tile's axes with the largest extent, the first of equals.
+func (e *emitter) longest(t tile, axes []int) []int {
+	best := axes[:1]
+	for i, a := range axes {
+		n, ok := e.extent(t, a).Const()
+		m, constant := e.extent(t, best[0]).Const()
+		if constant && (!ok || n > m) {
+			best = axes[i : i+1]
+		}
+	}
+	return best
 }
 
 // adjacent tells whether list stands in axes, in that order and without a gap.

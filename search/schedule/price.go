@@ -25,6 +25,7 @@ func (p *point) complete() bool { return p.open == 0 && !p.loopOpen }
 type pricer struct {
 	base *model
 	m    *model // the variant of base that the tiles ask for
+	at   variant
 	s    *size
 	k    cost.Kernel
 	tile []int64
@@ -32,7 +33,7 @@ type pricer struct {
 }
 
 func newPricer(m *model, s *size) *pricer {
-	return &pricer{base: m, m: m, s: s, tile: make([]int64, len(s.extent))}
+	return &pricer{base: m, s: s, tile: make([]int64, len(s.extent))}
 }
 
 func (r *pricer) product(axes []int) float64 {
@@ -54,7 +55,7 @@ func (r *pricer) cut(p *point, least bool) {
 	for _, c := range p.grid {
 		r.tile[c.Axis] = min(c.Tile, r.s.extent[c.Axis])
 	}
-	if l := r.m.f.Loop; l >= 0 {
+	if l := r.base.f.Loop; l >= 0 {
 		if p.split > 0 {
 			r.tile[l] = min(r.tile[l], p.split)
 		}
@@ -74,7 +75,9 @@ func (r *pricer) cut(p *point, least bool) {
 			v.ones |= expr.Set(a)
 		}
 	}
-	r.m = r.base.variant(v)
+	if v != r.at || r.m == nil {
+		r.m, r.at = r.base.variant(v), v
+	}
 }
 
 // memory is the most bytes of tiles that are live at once.
