@@ -10,6 +10,11 @@
 // fixed, so the optimum is that of full enumeration over the candidates (tested). The forms of a DAG, each
 // with each split, are begun in the order of their bounds: most are then cut off whole.
 //
+// A complete tiling's price is that of its μGraph (TestAgreesOnRandomTilings says on what). What is computed together, in
+// place or not at all depends on which tiles have a single element and on whether partial accumulators are stored: a
+// model is made for each such case when it is first met. An open axis counts as cut to single elements there, which
+// is the cheapest.
+//
 // With several sizes the objective is the geometric mean of the predicted times, so that a factor
 // lost at one size is worth a factor won at another, whatever their magnitudes. Tile memory is
 // checked at the largest values of all symbols too.
