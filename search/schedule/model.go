@@ -32,6 +32,7 @@ type part struct {
 	packed, transB bool
 	apart          []int // axes whose extents multiply to the distance of B's rows; of tiles where B is computed
 	far            bool  // B is a tensor
+	scattered      bool  // the axes of K do not lie together in A as they do in B: one of them is summed by the product
 
 	// Tile memory: alive from one step to another; bytes 0 for views and what streams by.
 	from, to int
@@ -369,6 +370,17 @@ func (m *model) product(p *part, s loop.Step, rank []int, dims [][]int, weight, 
 	}
 	if l := axes(dims[b]); len(l) > 0 {
 		p.transB = s.Over.Has(l[len(l)-1]) && len(p.n) > 0
+	}
+	if len(p.k) > 1 {
+		inA, inB := axes(dims[a]), axes(dims[b])
+		var list []int
+		for _, x := range inB {
+			if s.Over.Has(x) {
+				list = append(list, x)
+			}
+		}
+		at, from := slices.Index(inA, list[0]), slices.Index(inB, list[0])
+		p.scattered = s.Over.Has(max(f.Loop, 0)) && f.Loop >= 0 || at+len(list) > len(inA) || !slices.Equal(inA[at:at+len(list)], list) || !slices.Equal(inB[from:from+len(list)], list)
 	}
 	src := b
 	for isView(f, f.Steps[src]) {

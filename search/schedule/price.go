@@ -85,6 +85,15 @@ func (r *pricer) memory() float64 {
 	r.live = append(r.live[:0], make([]float64, len(r.m.parts)+2)...)
 	for i := range r.m.parts {
 		p := &r.m.parts[i]
+		if p.scattered { // the products of the batch, until they are summed
+			b := r.product(p.out) * 4
+			n := b * r.product(p.k) / r.longest(p)
+			if p.bytes == 0 {
+				n += b
+			}
+			r.live[i] += n
+			r.live[i+1] -= n
+		}
 		if p.bytes == 0 {
 			continue
 		}
@@ -178,6 +187,15 @@ func (r *pricer) kernel(p *point) *cost.Kernel {
 				}
 			}
 		}
+		if q.scattered && w.Kind == cost.MatMul && !k.Bound {
+			rest := r.scatter(q, &w)
+			k.Works = append(k.Works, w)
+			out := r.product(q.out)
+			if q.bytes == 0 { // what is summed first is added by itself
+				k.Works = append(k.Works, cost.Work{Kind: cost.Simple, Phase: q.phase, DType: q.dtype, Flops: 1, Elements: out, Bytes: 2 * out * 4, Rows: 1})
+			}
+			w = cost.Work{Kind: cost.Reduce, Phase: q.phase, DType: q.dtype, Flops: 1, Elements: rest * out, Bytes: (rest + 1) * out * 4, Rows: rest * out / r.rowOf(q.order, p)}
+		}
 		k.Works = append(k.Works, w)
 	}
 	for i := range m.loads {
@@ -231,6 +249,27 @@ func (r *pricer) kernel(p *point) *cost.Kernel {
 		k.TileBytes = r.memory()
 	}
 	return k
+}
+
+// longest is the largest extent of a product's reduced axes.
+func (r *pricer) longest(q *part) float64 {
+	n := int64(1)
+	for _, a := range q.k {
+		n = max(n, r.tile[a])
+	}
+	return float64(n)
+}
+
+// scatter makes a product sum the longest of its reduced axes alone: the others are axes of the batch, over so many
+// of whose products a sum follows, also of one.
+func (r *pricer) scatter(q *part, w *cost.Work) float64 {
+	longest := r.longest(q)
+	rest := w.K / longest
+	out := r.product(q.out) * 4
+	w.Bytes += (rest - 1) * out
+	w.Accumulates = false
+	w.Batch, w.K = w.Batch*rest, longest
+	return rest
 }
 
 // rowOf is the length of a run of elements in a tile whose axes have that order: the last extent above 1, or for a
