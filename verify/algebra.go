@@ -84,7 +84,7 @@ func unaryFunction[V any](r ring[V], op ugraph.Op, attrs ugraph.Attrs, x V) V {
 	case ugraph.OpRsqrt:
 		return r.div(r.integer(1), r.sqrt(x))
 	case ugraph.OpSquare:
-		return r.mul(x, x)
+		return notNegative(r, r.mul(x, x))
 	case ugraph.OpNeg:
 		return neg(r, x)
 	case ugraph.OpReciprocal:

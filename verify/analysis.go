@@ -557,6 +557,13 @@ func (a *analysis) forget(x dual) dual {
 	return x
 }
 
+func (a *analysis) notNegative(x dual) dual {
+	if x.v.Kind == field.Ord {
+		x.v.Sign = max(x.v.Sign, field.NonNegative)
+	}
+	return x
+}
+
 func (a *analysis) positive(x dual) dual {
 	x.v.Sign, x.v.Domain = field.Positive, 0
 	return x

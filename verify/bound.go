@@ -426,23 +426,59 @@ func cellOfOrder(n int) float64 { return math.Pow(float64(max(n, 1)), -float64(m
 // halves the share of draws that meet a given sign.
 func (c *check) signs(in *instance, st setting, b *bound) error {
 	const draws = 128
-	var rows [][2]uint64 // per argument: its class in each draw
+	var classes [][2]uint64 // per evaluation of a root: the class of its argument in each draw
+	var residues [][draws]uint64
 	for d := range draws {
-		a, _, err := c.runAnalysis(in, st, 0, -1, 1000+d, false, nil)
+		a, p, err := c.runAnalysis(in, st, 0, -1, 1000+d, false, nil)
 		if err != nil {
 			return err
 		}
-		for i, sq := range a.s.RootClasses() {
-			if i >= len(rows) {
-				rows = append(rows, [2]uint64{})
+		if err := confined(a.s, p); err != nil {
+			return err
+		}
+		if calls := a.s.RootCalls; d == 0 {
+			classes, residues = make([][2]uint64, len(calls)), make([][draws]uint64, len(calls))
+		} else if len(calls) != len(classes) {
+			return &errUndecided{"the square roots of two draws are not the same ones"}
+		}
+		for i, call := range a.s.RootCalls {
+			if residues[i][d] = call.Residue; !call.Square {
+				classes[i][d/64] |= 1 << (d % 64)
 			}
-			if !sq {
-				rows[i][d/64] |= 1 << (d % 64)
-			}
+		}
+	}
+	var rows [][2]uint64 // per argument: those that are equal in every draw are one
+	seen := map[[draws]uint64]bool{}
+	for i, r := range residues {
+		if !seen[r] {
+			seen[r] = true
+			rows = append(rows, classes[i])
 		}
 	}
 	if n := len(rows) - rankF2(rows); n > 0 {
 		b.cells *= math.Exp2(-float64(n))
+	}
+	return nil
+}
+
+// confined refuses algebraic roots where an entry of the program is defined at inputs that are not drawn: they
+// confine the inputs to those at which the arguments of all roots are squares, which for one that may be negative must be a
+// condition of the entry itself. p is an unconditioned evaluation with one position on axes that nothing mixes: arguments at
+// others are copies of an entry's own, for which its own inputs would do.
+func confined(s *field.Space, p *pairOf[dual]) error {
+	for _, a := range p.outA {
+		for k := range elements(a.shape) {
+			domain := int32(0)
+			if a.f != nil {
+				if a.f[k].v.Kind == field.Undef {
+					continue
+				}
+				domain = a.f[k].v.Domain
+			}
+			if s.Confined(domain) {
+				return &errUndecided{"the square root of a value of unknown sign confines the inputs of an output for which the program does not take it"}
+			}
+		}
 	}
 	return nil
 }

@@ -290,7 +290,13 @@
 // and logarithm apart, and then P·log(exp(y)·S) and P·(y + log S) would differ.
 //
 // Square roots are opaque first (equal arguments have equal roots: everything proved so is true), then
-// algebraic, with the sign test of 3.4.
+// algebraic, with the sign test of 3.4. Algebraic roots confine the draws to inputs at which all arguments are squares, as real
+// ones confine them to arguments that are not negative. For an argument that is known to be ≥ 0 that leaves out nothing real.
+// Any other must be a condition of the program's entry itself, in every one of 128 draws that are not
+// confined: √X of another output would hide what differs at X < 0, and √(X·√(X²)) of the candidate, which is √(X²) for
+// squares X, its own X < 0. For the same reason equal residues are no sign of a square here: √(x²) is x for half of all x, and a product
+// counts as a square where one operand is used twice. Roots are told apart by the order in which they are evaluated, in all of these draws,
+// since by residues two that differ for half of the inputs would be one.
 //
 // # Piece by piece (theory 1.8)
 //

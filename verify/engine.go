@@ -348,6 +348,9 @@ func (e *engine[V]) elementwise(op ugraph.Op, attrs ugraph.Attrs, dt ugraph.DTyp
 			return nil, fmt.Errorf("has no meaning on floats")
 		}
 		x, y := args[0].f, args[1].f
+		if op == ugraph.OpMul && args[0] == args[1] {
+			f = func(x, y V) V { return notNegative(e.alg, e.alg.mul(x, y)) }
+		}
 		walk(shape, sts, func(o []int) { t.f[at] = f(x[o[0]], y[o[1]]); at++ })
 	}
 	return t, err

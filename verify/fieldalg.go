@@ -91,7 +91,10 @@ func powInt[V any](r ring[V], x V, n int64) V {
 	if n < 0 {
 		return r.div(r.integer(1), powInt(r, x, -n))
 	}
-	y := r.integer(1)
+	if n == 0 { // defined where x is
+		return r.add(r.mul(x, r.integer(0)), r.integer(1))
+	}
+	y, even := r.integer(1), n%2 == 0
 	for ; n > 0; n >>= 1 {
 		if n&1 != 0 {
 			y = r.mul(y, x)
@@ -99,6 +102,9 @@ func powInt[V any](r ring[V], x V, n int64) V {
 		if n > 1 {
 			x = r.mul(x, x)
 		}
+	}
+	if even {
+		return notNegative(r, y)
 	}
 	return y
 }
@@ -128,6 +134,13 @@ func (a fieldAlgebra) same(x, y field.Value) bool { return x.Same(y) }
 
 func (a fieldAlgebra) forget(x field.Value) field.Value {
 	x.Sign, x.Number = field.Unsigned, false
+	return x
+}
+
+func (a fieldAlgebra) notNegative(x field.Value) field.Value {
+	if x.Kind == field.Ord {
+		x.Sign = max(x.Sign, field.NonNegative)
+	}
 	return x
 }
 

@@ -51,3 +51,14 @@ func forget[V any](alg algebra[V], x V) V {
 	}
 	return x
 }
+
+// squarer is an algebra that can be told that a value is a square.
+type squarer[V any] interface{ notNegative(x V) V }
+
+// notNegative marks a value as the square of what it is made of.
+func notNegative[V any](r any, x V) V {
+	if a, ok := r.(squarer[V]); ok {
+		return a.notNegative(x)
+	}
+	return x
+}

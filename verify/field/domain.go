@@ -33,6 +33,8 @@ type domains struct {
 	under map[uint64]Value   // value of a square root → its argument
 	signs map[uint64][]fact  // residue → what signs tell of values that were divided by or rooted
 	size  int                // elements of all sets
+
+	confined []int32 // obligations for whose sake draws are confined to squares
 }
 
 // fact is what the sign of a value tells where that value is defined.
@@ -165,6 +167,23 @@ func (s *Space) root(v, w *Value) {
 	if s.Domains {
 		s.domains.under[v.C[v.top()]] = *w
 	}
+}
+
+// conditioned records that draws are confined to squares for the sake of an argument that is not known to be ≥ 0.
+func (s *Space) conditioned(w *Value) {
+	d := &s.domains
+	if id, ok := d.ids[asked{w.C[w.top()], nonNegative}]; ok && !slices.Contains(d.confined, id) {
+		d.confined = append(d.confined, id)
+	}
+}
+
+// Confined tells whether draws are confined to squares for the sake of a condition that set a does not hold: inputs
+// at which it fails are not drawn, although what has the conditions of a is defined there.
+func (s *Space) Confined(a int32) bool {
+	return slices.ContainsFunc(s.domains.confined, func(id int32) bool {
+		_, in := slices.BinarySearch(s.domains.sets[a], id)
+		return !in
+	})
 }
 
 // Power makes v, a power of x with an exponent that is no multiple of ½, defined only where x is not

@@ -22,14 +22,16 @@ func (s *Space) Max(vs ...Value) Value {
 			live = append(live, v)
 		}
 	}
-	if len(live) == 0 {
-		return Infinity(-1)
-	}
-	live = greatestNumber(live)
 	domain := int32(0)
 	for i := range vs { // a maximum is undefined where any argument is
 		domain = s.join(domain, vs[i].Domain)
 	}
+	if len(live) == 0 {
+		v := Infinity(-1)
+		v.Domain = domain
+		return v
+	}
+	live = greatestNumber(live)
 	switch s.Model {
 	case H:
 		best := live[0]
@@ -127,12 +129,14 @@ func greatestNumber(live []Value) []Value {
 
 // infiniteMax is a maximum in which +∞ occurs.
 func (s *Space) infiniteMax(vs []Value) Value {
+	top := Infinity(1)
 	for _, v := range vs {
 		if v.Kind == Undef {
 			return v
 		}
+		top.Domain = s.join(top.Domain, v.Domain)
 	}
-	return Infinity(1)
+	return top
 }
 
 // rankOf is the place of an element in model H's weak order.

@@ -105,7 +105,7 @@ func (s *Space) Sub(a, b Value) Value {
 }
 
 func (s *Space) mulResidues(a, b Value) Value {
-	v := Value{Mask: a.Mask & b.Mask, Sign: signOfProduct(&a, &b)}
+	v := Value{Mask: a.Mask & b.Mask, Sign: s.signOfProduct(&a, &b)}
 	if v.Mask == 0 {
 		return s.noComponent()
 	}
@@ -149,12 +149,14 @@ func (s *Space) Mul(a, b Value) Value {
 		a, b = b, a
 	}
 	if n, ok := s.smallInt(&b); ok {
-		return s.logTimes(a, n)
+		return s.logTimes(a, b, n)
 	}
 	return s.mulResidues(s.Plain(a), s.Plain(b))
 }
 
-func (s *Space) logTimes(a Value, n int64) Value {
+// logTimes is a log form times the value b, which is the integer n where it is defined.
+func (s *Space) logTimes(a, b Value, n int64) Value {
+	s.inherit(&a, &a, &b)
 	if n < 0 {
 		a, n = s.Neg(a), -n
 	}
@@ -212,7 +214,7 @@ func (s *Space) Div(a, b Value) Value {
 		return v
 	}
 	if n, ok := s.smallInt(&b); ok && a.Kind == LogOf && (n == 1 || n == -1) {
-		return s.logTimes(a, n)
+		return s.logTimes(a, b, n)
 	}
 	a, b = s.Plain(a), s.Plain(b)
 	if b.zero() {
@@ -343,6 +345,9 @@ func (s *Space) Sqrt(a Value) Value {
 		return v
 	}
 	s.roots[a.C[a.top()]] = a
+	if s.Unconditioned {
+		s.RootCalls = append(s.RootCalls, RootCall{a.C[a.top()], s.isSquare(&a)})
+	}
 	v := Value{Mask: a.Mask, Sign: sign}
 	for i := range s.N {
 		if a.Mask>>i&1 == 0 {
@@ -356,6 +361,9 @@ func (s *Space) Sqrt(a Value) Value {
 		v.C[i] = r
 	}
 	s.root(&v, &a)
+	if a.Sign < NonNegative && s.Domains {
+		s.conditioned(&a)
+	}
 	return v
 }
 
@@ -365,6 +373,7 @@ func (s *Space) PowInt(a Value, n int64) Value {
 		return s.Div(s.Int(1), s.PowInt(a, -n))
 	}
 	r := s.Int(1)
+	r.Domain = a.Domain
 	for ; n > 0; n >>= 1 {
 		if n&1 != 0 {
 			r = s.Mul(r, a)
@@ -424,7 +433,9 @@ func (s *Space) SinCos(x Value) (sin, cos Value) {
 		return v, v
 	}
 	if x = s.Plain(x); x.zero() {
-		return x, s.Int(1)
+		cos = s.Int(1)
+		cos.Domain = x.Domain
+		return x, cos
 	}
 	if x.Mask>>(s.N-1)&1 == 0 {
 		v := s.noComponent()
@@ -468,13 +479,13 @@ func (s *Space) Dot(x []Value, sx int, y []Value, sy int, n int) Value {
 		}
 		v.C[c] = s.Chain.Pr[c].reduce(t)
 	}
-	v.Sign = signOfProduct(&x[0], &y[0])
+	v.Sign = s.signOfProduct(&x[0], &y[0])
 	s.inherit(&v, &x[0], &y[0])
 	lastA, lastB := x[0].Domain, y[0].Domain
 	for i := 1; i < n; i++ {
 		a, b := &x[i*sx], &y[i*sy]
 		if v.Sign != Unsigned {
-			switch p := signOfProduct(a, b); {
+			switch p := s.signOfProduct(a, b); {
 			case p > 0 && v.Sign > 0:
 				v.Sign = max(p, v.Sign)
 			case p < 0 && v.Sign < 0:

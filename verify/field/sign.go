@@ -30,8 +30,9 @@ func signOfSum(a *Value, sa Sign, b *Value, sb Sign) Sign {
 	return Unsigned
 }
 
-// signOfProduct is the sign of a · b; a square is not negative.
-func signOfProduct(a, b *Value) Sign {
+// signOfProduct is the sign of a · b; a square is not negative. Where roots are algebraic, equal residues are no proof of a
+// square: √(x²) is x for half of all x.
+func (s *Space) signOfProduct(a, b *Value) Sign {
 	switch p := a.Sign * b.Sign; {
 	case p >= 4:
 		return Positive
@@ -42,7 +43,7 @@ func signOfProduct(a, b *Value) Sign {
 	case p < 0:
 		return NonPositive
 	}
-	if a.Mask == b.Mask && a.C == b.C {
+	if s.Roots == OpaqueRoots && a.Mask == b.Mask && a.C == b.C {
 		return NonNegative
 	}
 	return Unsigned

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/big"
 	"math/bits"
-	"sort"
 )
 
 // Space is one test: a chain, its bases of exponentials, and the keys of inputs, opaque functions
@@ -31,6 +30,8 @@ type Space struct {
 	sets  map[uint64][]uint64 // top residue of a set-maximum → its sorted keys
 	rank  map[uint64]struct{} // H: distinct compared elements
 	roots map[uint64]Value    // algebraic roots: distinct arguments
+
+	RootCalls []RootCall // in the order of evaluation, where Unconditioned: it is the same for every draw
 
 	// Domains keeps track of the conditions under which values are defined.
 	Domains bool
@@ -233,21 +234,11 @@ func (s *Space) Compared() int { return len(s.rank) }
 // RootCount is the number of distinct arguments of algebraic square roots.
 func (s *Space) RootCount() int { return len(s.roots) }
 
-// RootClasses is, per distinct argument of an algebraic root in a fixed order, whether it was a
-// square in every component. Only meaningful where non-squares do not redraw; used to find
-// arguments that are dependent modulo squares.
-func (s *Space) RootClasses() []bool {
-	keys := make([]uint64, 0, len(s.roots))
-	for k := range s.roots {
-		keys = append(keys, k)
-	}
-	sort.Slice(keys, func(i, j int) bool { return keys[i] < keys[j] })
-	out := make([]bool, len(keys))
-	for i, k := range keys {
-		v := s.roots[k]
-		out[i] = s.isSquare(&v)
-	}
-	return out
+// RootCall is one evaluation of an algebraic root: the residue of its argument, and whether that was a square in every
+// component.
+type RootCall struct {
+	Residue uint64
+	Square  bool
 }
 
 func (s *Space) isSquare(v *Value) bool {
