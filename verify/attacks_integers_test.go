@@ -106,6 +106,9 @@ var integerAttacks = []struct{ name, a, b string }{
 
 // integerPairs are the same programs.
 var integerPairs = []struct{ name, a, b string }{
+	{"causal attention by its definition, symbolic", "program p(Q: f32[1, 1, S, 16], K: f32[1, 1, S, 16], V: f32[1, 1, S, 16]) -> (Y) where S <= 4096 { Y = attention(Q, K, V, scale=0.25, causal=true) }",
+		"program p(Q: f32[1, 1, S, 16], K: f32[1, 1, S, 16], V: f32[1, 1, S, 16]) -> (Y) where S <= 4096 {" + positions("S", "S") +
+			`Y = softmax(where(J <= I, matmul(Q, K, transpose_b=true) * 0.25, -inf)) @ V }`},
 	{"an integer and one", "program p(I: i32[64]) -> (Y) { Y = I + 1 }", "program p(I: i32[64]) -> (Y) { Y = 1 + I }"},
 	{"a choice by integers", "program p(I: i32[64], X: f32[64], Z: f32[64]) -> (Y) { Y = where(I < 5, X + Z, X) }", "program p(I: i32[64], X: f32[64], Z: f32[64]) -> (Y) { Y = X + where(5 > I, Z, 0) }"},
 	{"rows by a computed index, in a kernel", "program p(X: f32[1000, 64], I: i32[16], W: f32[64, 8]) -> (Y) { Y = gather(X, I + 1) @ W }",
@@ -135,9 +138,6 @@ var shortPairs = []struct{ name, a, b string }{
 		`program p(X: f32[T, S]) -> (Y) where T <= 8192, S <= 8192 {` + positions("T", "S") + `Y = where(I - max(I, axis=0, keepdims=true) + max(J, axis=1, keepdims=true) < J, 0, X) }`},
 	{"a product of literals in reach", "program p(X: f32[8, S]) -> (Y) where S <= 4096 {" + positions("8", "S") + `Y = where(J < const(value=5, dtype=i32) * const(value=8, dtype=i32), X, 0) }`,
 		"program p(X: f32[8, S]) -> (Y) where S <= 4096 {" + positions("8", "S") + `Y = where(J >= 40, 0, X) }`},
-	{"causal attention by its definition, symbolic", "program p(Q: f32[1, 1, S, 16], K: f32[1, 1, S, 16], V: f32[1, 1, S, 16]) -> (Y) where S <= 4096 { Y = attention(Q, K, V, scale=0.25, causal=true) }",
-		"program p(Q: f32[1, 1, S, 16], K: f32[1, 1, S, 16], V: f32[1, 1, S, 16]) -> (Y) where S <= 4096 {" + positions("S", "S") +
-			`Y = softmax(where(J <= I, matmul(Q, K, transpose_b=true) * 0.25, -inf)) @ V }`},
 }
 
 // positions are the positions of rows and columns of a matrix, as text.
