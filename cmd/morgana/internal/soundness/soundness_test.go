@@ -62,10 +62,10 @@ func (t *tally) row(from, to int) string {
 		from, to-1, t.Fused, t.Late, t.Rows, 100*t.left(), t.Open, t.Infinite, t.Kept, t.Worst, t.WorstSeed, len(t.Found))
 }
 
-// TestRandomPrograms optimizes and runs drawn programs. MORGANA_SEEDS=FROM:TO takes other seeds than the first 100
+// TestRandomPrograms optimizes and runs drawn programs. MORGANA_SEEDS=FROM:TO takes other seeds than the first 40
 // (20 with -short); MORGANA_FOUND=DIR writes programs that fail there.
 func TestRandomPrograms(t *testing.T) {
-	from, to := 0, 100
+	from, to := 0, 40
 	switch {
 	case os.Getenv("MORGANA_SEEDS") != "":
 		if _, err := fmt.Sscanf(os.Getenv("MORGANA_SEEDS"), "%d:%d", &from, &to); err != nil {
