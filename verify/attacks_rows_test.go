@@ -43,6 +43,14 @@ var rowPairs = []struct {
 	{"an index out of range that where leaves out", "program p(X: f16[8], Z: f16[5]) -> (Y) { I = iota(n=5) * 2", "Y = where(I < 8, gather(X, and(I, 7)), Z)", "Y = where(I < 8, gather(X, I), Z)", false},
 	{"an index out of range, times 0", "program p(X: f16[8], Z: f16[5]) -> (Y) { I = iota(n=5) * 2", "Y = Z + 0 * gather(X, and(I, 7))", "Y = Z + 0 * gather(X, I)", false},
 	{"computed indices in range", "program p(X: f16[9], Z: f16[5]) -> (Y) { I = iota(n=5) * 2", "Y = Z + gather(X, I)", "J = iota(n=5)  Y = gather(X, J + J) + Z", true},
+	{"an index of a part, then of all", "program p(T: f32[20], I: i32[4]) -> (Y) {", "Y = gather(T, slice(I, axis=0, start=0, end=2))", "Y = slice(gather(T, I), axis=0, start=0, end=2)", false},
+	{"an index of another part", "program p(T: f32[20], I: i32[4]) -> (Y) { J, K = split(I, parts=2)", "Y = gather(T, J)", "Y = gather(T, J) + 0 * gather(T, K)", false},
+	{"an index of selected entries, then of all", "program p(T: f32[20], I: i32[4], J: i32[2]) -> (Y) {", "Y = gather(T, gather(I, J))", "Y = gather(gather(T, I), J)", false},
+	{"an index of bytes of a part", "program p(T: f32[300], I: i8[4]) -> (Y) {", "Y = gather(T, slice(I, axis=0, start=0, end=2))", "Y = slice(gather(T, I), axis=0, start=0, end=2)", false},
+	{"an index of positive bytes of a part", "program p(T: f32[300], I: u8[4]) -> (Y) {", "Y = gather(T, slice(I, axis=0, start=0, end=2))", "Y = slice(gather(T, I), axis=0, start=0, end=2)", true},
+	{"an index of all, then of parts", "program p(T: f32[20], I: i32[4]) -> (Y) { J, K = split(I, parts=2)", "Y = gather(T, I)", "Y = concat(gather(T, J), gather(T, K), axis=0)", true},
+	{"an index of one part, moved", "program p(T: f32[20], I: i32[4]) -> (Y) { J = slice(I, axis=0, start=0, end=2)", "Y = reshape(gather(T, J), shape=[2, 1])", "Y = gather(T, reshape(J, shape=[2, 1]))", true},
+	{"an index that argmax found, of a shorter table", "program p(X: f32[20], T: f32[10], Z: f32[20]) -> (Y) { J = argmax(X, axis=0)", "Y = Z + 0 * gather(concat(T, T, axis=0), J)", "Y = Z + 0 * gather(T, J)", false},
 	{"f8 sums of halves", "program p(X: f8e4m3[1024, 1024]) -> (Y) { A, B = split(slice(X, axis=1, start=0, end=100), parts=2, axis=1)",
 		"Y = sum(A, axis=1) + sum(B, axis=1)", "Y = sum(slice(X, axis=1, start=0, end=100), axis=1)", false},
 	{"f8 products in another order", "program p(X: f8e4m3[1024, 1024]) -> (Y) { A = slice(X, axis=1, start=0, end=7)", "Y = A * A * A * A", "Y = (A * A) * (A * A)", false},
@@ -63,6 +71,33 @@ func TestRowPairs(t *testing.T) {
 	for _, p := range rowPairs {
 		b := strings.Replace(p.head, "program p", "program q", 1)
 		r, err := Equal(context.Background(), programtest.Parse(t, p.head+" "+p.a+" }"), programtest.Parse(t, b+" "+p.b+" }"), Options{Seed: 2})
+		if err != nil {
+			t.Errorf("%s: %v", p.name, err)
+			continue
+		}
+		if r.Equal != p.equal {
+			t.Errorf("%s: equal = %v: %s", p.name, r.Equal, r.Reason)
+		}
+	}
+}
+
+// tileLookups look entries up in tiles, of a program that looks the first two of eight up.
+var tileLookups = []struct {
+	name, body string
+	equal      bool
+}{
+	{"the first two of every tile", "Y = kernel k(X, T, I) grid(a: 8 by 4) { g = gather(load(T), slice(load(I, a=0), axis=0, start=0, end=2))  store Y(a=0) = load(X, a=0) + 0 * sum(g, axis=0, keepdims=true) }", false},
+	{"the first two of all", "Y = kernel k(X, T, I) grid(a: 8 by 4) { g = gather(load(T), slice(load(I), axis=0, start=0, end=2))  store Y(a=0) = load(X, a=0) + 0 * sum(g, axis=0, keepdims=true) }", false},
+	{"the first two, taken before", "J = slice(I, axis=0, start=0, end=2)  Y = kernel k(X, T, J) grid(a: 8 by 4) { g = gather(load(T), load(J))  store Y(a=0) = load(X, a=0) + 0 * sum(g, axis=0, keepdims=true) }", true},
+	{"stored in another order", "J = kernel k(I) grid(a: 8 by 4) { store J(a=0) = slice(load(I, a=0), axis=0, start=0, end=2) }  Y = X + 0 * sum(gather(T, slice(J, axis=0, start=2, end=4)), axis=0, keepdims=true)", false},
+	{"a sum of blocks", "J = kernel k(I) grid(a: 8 by 4) { store J(reduce=sum) = slice(load(I, a=0), axis=0, start=0, end=2) }  Y = X + 0 * sum(gather(T, J), axis=0, keepdims=true)", false},
+}
+
+func TestTileLookups(t *testing.T) {
+	head := "(X: f32[8], T: f32[20], I: i32[8]) -> (Y) { "
+	a := programtest.Parse(t, "program p"+head+"Y = X + 0 * sum(gather(T, slice(I, axis=0, start=0, end=2)), axis=0, keepdims=true) }")
+	for _, p := range tileLookups {
+		r, err := Equal(context.Background(), a, programtest.Parse(t, "ugraph p for p"+head+p.body+" }"), Options{Seed: 2})
 		if err != nil {
 			t.Errorf("%s: %v", p.name, err)
 			continue

@@ -153,7 +153,8 @@
 // each half of a loop's two trips has each of the three, by induction for any trips. That holds where every operator
 // that meets the axis is symmetric in its positions: a reshape that merges or splits it, a slice, a part, a join or a
 // selection along it tells columns apart, and then bits are counted. An index must be one that the program reads an
-// axis by that is no longer, else it leaves its range in the candidate alone. An integer of 8 bits that is
+// axis by that is no longer, the same entries of it (a slice that the program looks up says nothing of the others), else it
+// leaves its range in the candidate alone (lookup_range.go). An integer of 8 bits that is
 // computed with takes all its values in turn. Random values do not exhaust wider ones that are compared or computed with: a
 // difference may sit at one value of 2^32. An integer that only becomes a number is a variable of range 2^20, and the
 // error of a test is at least D/2^20 for that; of a float that is cast from it the field knows no sign and no order

@@ -187,6 +187,7 @@ type check struct {
 	partialBlocks bool                      // not all blocks that write one place were compared
 	piece         bool                      // of a composed proof: no difference needs to be shown, and no sample proves it
 	guess         bool                      // of a claim that need not hold: one reading in which it does not is enough
+	looked        *[2][]lookup              // the lookups of both graphs; nil: not listed yet
 }
 
 func (c *check) note(format string, args ...any) {

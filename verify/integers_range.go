@@ -1,8 +1,7 @@
 package verify
 
 import (
-	"fmt"
-	"strings"
+	"slices"
 
 	"github.com/morgana-ml/morgana/ugraph"
 )
@@ -32,17 +31,9 @@ func (c *check) integerRange(in *instance, i int) (lo, hi int64) {
 
 type integerUse struct {
 	limit    int64
-	index    bool      // some gather or scatter_add uses it
-	indexed  []indexed // by them, in the order in which they are met
+	index    bool // some gather or scatter_add uses it
 	computed bool
 	number   bool // it becomes a float, or is moved to an output
-}
-
-// indexed is an axis of which an integer is an index.
-type indexed struct {
-	g    *ugraph.Graph
-	v    ugraph.ValueID
-	axis int
 }
 
 // integerUse is what both graphs do with an input.
@@ -54,47 +45,18 @@ func (c *check) integerUse(in *instance, i int) integerUse {
 			use.follow(c.b, c.b.Inputs[j].Value)
 		}
 	}
-	for _, x := range use.indexed {
-		if d, _, err := in.extent(x.g, x.v, x.axis); err == nil {
-			use.limit = min(use.limit, int64(d))
-			use.index = true
+	for side := range 2 {
+		for _, k := range c.lookups(side) {
+			if !slices.ContainsFunc(k.sources, func(x indexSource) bool { return x.input == i }) {
+				continue
+			}
+			if d, _, err := in.extent(k.g, k.node.Args[0], k.axis); err == nil {
+				use.limit = min(use.limit, int64(d))
+				use.index = true
+			}
 		}
 	}
 	return use
-}
-
-// leavesRange says where an index that the program accepts leaves the range of an axis of the candidate; "" if none does.
-func (c *check) leavesRange() string {
-	for j, i := range c.m.inputs {
-		v := c.a.Value(c.a.Inputs[i].Value)
-		if !v.DType.IsInt() {
-			continue
-		}
-		var inA, inB integerUse
-		inA.follow(c.a, c.a.Inputs[i].Value)
-		inB.follow(c.b, c.b.Inputs[j].Value)
-		for _, b := range inB.indexed {
-			extent := b.g.Value(b.v).Shape[b.axis]
-			n, number := extent.Const()
-			covered := number && float64(n) > v.DType.Max() && (v.DType.Min() == 0 || len(inA.indexed) > 0)
-			var least []string
-			for _, a := range inA.indexed {
-				other := a.g.Value(a.v).Shape[a.axis]
-				m, ok := other.Const()
-				covered = covered || other == extent || ok && number && m <= n
-				least = append(least, other.String())
-			}
-			if covered {
-				continue
-			}
-			known := "any integer"
-			if len(least) > 0 {
-				known = "indices of axes of extent " + strings.Join(least, ", ")
-			}
-			return fmt.Sprintf("the candidate uses input %s as an index of an axis of extent %s, for which the program accepts %s: an index may leave the range in the candidate alone", v.Name, extent, known)
-		}
-	}
-	return c.unusedLookup()
 }
 
 // follow looks at every operator that sees the value, through operators that only move it. It returns
@@ -120,11 +82,6 @@ func (u *integerUse) follow(g *ugraph.Graph, v ugraph.ValueID) (reached []int) {
 					reached = append(reached, u.follow(g, n.Results[o])...)
 				}
 			case (n.Op == ugraph.OpGather || n.Op == ugraph.OpScatterAdd) && k == 1:
-				ax, err := ugraph.NormalAxis(n.Attrs.Int("axis", 0), g.Value(n.Args[0]).Rank())
-				if err != nil {
-					continue
-				}
-				u.indexed = append(u.indexed, indexed{g, n.Args[0], ax})
 			case n.Op == ugraph.OpRope && k == 1, n.Op == ugraph.OpUniform, n.Op == ugraph.OpCast && g.Value(n.Results[0]).DType.IsFloat():
 				u.number = true
 			case n.Op == ugraph.OpScatterAdd: // a sum of integers

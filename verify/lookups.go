@@ -1,143 +1,201 @@
 package verify
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/morgana-ml/morgana/ugraph"
 )
 
-// An entry of the real size asks for the indices that it needs. Others are looked up when the graph runs, by an
-// operator that nothing depends on, or of which a slice or a where takes another part; one that leaves its range
-// is an error there. So all indices that the candidate alone computes are evaluated (a moved input: leavesRange).
+// This file lists what gather and scatter_add index by what: tables.go asks how many rows meet in one entry, and
+// lookup_range.go whether an index may leave its range.
 
-// lookup is an axis that is indexed by a computed value.
+// lookup is a gather or scatter_add.
 type lookup struct {
-	sig    string // of the index
-	extent ugraph.Dim
-	node   *ugraph.Node
-	inner  bool // the index is computed in a block
+	g       *ugraph.Graph
+	node    *ugraph.Node
+	axis    int           // of the first operand, that is indexed
+	index   string        // its spelling; "": computed in tiles, of which nothing is spelled alike
+	sources []indexSource // of the entries of the index
 }
 
-// lookups lists the gathers and scatters of a graph, and of the graphs in it, whose index is no moved input. moved
-// says which inputs of g are moved inputs of the program, inner which were computed in a block.
-func lookups(g *ugraph.Graph, sigs []string, moved, inner []bool) []lookup {
-	m, in := make([]bool, len(g.Values)), make([]bool, len(g.Values))
-	for i, x := range g.Inputs {
-		m[x.Value], in[x.Value] = moved[i], inner[i]
-	}
-	sig := signatures(g, sigs)
-	var out []lookup
-	for i := range g.Nodes {
-		n := &g.Nodes[i]
-		args, text, ins := make([]bool, len(n.Args)), make([]string, len(n.Args)), make([]bool, len(n.Args))
-		all := len(n.Args) > 0
-		some := g.Level != ugraph.KernelLevel
-		for k, a := range n.Args {
-			args[k], text[k], ins[k] = m[a], sig[a], in[a]
-			all, some = all && m[a], some || in[a]
-		}
-		if n.Body != nil {
-			out = append(out, lookups(n.Body, text, args, ins)...)
-			continue // what a kernel makes counts as computed
-		}
-		if n.Op == ugraph.OpGather || n.Op == ugraph.OpScatterAdd {
-			if k := n.Args[1]; !m[k] {
-				ax, _ := ugraph.NormalAxis(n.Attrs.Int("axis", 0), g.Value(n.Args[0]).Rank())
-				out = append(out, lookup{sig[k], g.Value(n.Args[0]).Shape[ax], n, in[k] || g.Level != ugraph.KernelLevel})
+// extent is that of the axis that is indexed.
+func (k *lookup) extent() ugraph.Dim { return k.g.Value(k.node.Args[0]).Shape[k.axis] }
+
+// indexSource is where entries of an index come from: an input, or a value that is computed at the kernel level.
+type indexSource struct {
+	input int // −1: computed
+	g     *ugraph.Graph
+	v     ugraph.ValueID // the input's, or the computed value; −1: computed in a block
+	sig   string
+	part  string      // "": any entries of the input; else what they were taken by, spelled; inTiles: in tiles
+	below *ugraph.Dim // entries are 0 … below−1; nil: not known
+}
+
+// inTiles is the part of an input of which only tiles say which entries they are.
+const inTiles = "tiles"
+
+// lookups are those of the program (side 0) or the candidate.
+func (c *check) lookups(side int) []lookup {
+	if c.looked == nil {
+		c.looked = &[2][]lookup{}
+		for side, g := range []*ugraph.Graph{c.a, c.b} {
+			in := origins{from: make([][]indexSource, len(g.Inputs)), sig: make([]string, len(g.Inputs)), alike: make([]bool, len(g.Inputs))}
+			for k, v := range g.Inputs {
+				i := k
+				if side == 1 {
+					i = c.m.inputs[k]
+				}
+				in.sig[k], in.alike[k] = inputName(i), true
+				in.from[k] = []indexSource{{input: i, g: g, v: v.Value, sig: in.sig[k]}}
 			}
+			follow(g, in, &c.looked[side])
 		}
-		keeps := n.Op == ugraph.OpLoad || n.Op.Info().Class == ugraph.Movement && n.Op != ugraph.OpGather && n.Op != ugraph.OpScatterAdd
-		for _, r := range n.Results {
-			m[r], in[r] = keeps && all, some
-		}
+	}
+	return c.looked[side]
+}
+
+// origins are those of some values: where their entries come from, their spelling, and whether the entries are among
+// those that the program's value of that spelling has. Those of a tile computed from several others, or of a part or a
+// sum of a tile, need not be.
+type origins struct {
+	from  [][]indexSource
+	sig   []string
+	alike []bool
+}
+
+// of are the origins of operands.
+func (o *origins) of(args []ugraph.ValueID) origins {
+	var out origins
+	for _, a := range args {
+		out.from, out.sig, out.alike = append(out.from, o.from[a]), append(out.sig, o.sig[a]), append(out.alike, o.alike[a])
 	}
 	return out
 }
 
-// ownLookups are those of the candidate that the program does not make, of an axis that is no longer.
-func (c *check) ownLookups() []lookup {
-	of := func(g *ugraph.Graph, input func(k int) int) []lookup {
-		sigs, moved := make([]string, len(g.Inputs)), make([]bool, len(g.Inputs))
-		for k := range g.Inputs {
-			sigs[k], moved[k] = inputName(input(k)), true
-		}
-		return lookups(g, sigs, moved, make([]bool, len(g.Inputs)))
+// follow follows entries through everything that only moves them, and adds the lookups of a graph and of the graphs in
+// it. It returns the origins of the outputs.
+func follow(g *ugraph.Graph, in origins, found *[]lookup) origins {
+	n := len(g.Values)
+	o := origins{from: make([][]indexSource, n), sig: signatures(g, in.sig), alike: make([]bool, n)}
+	for i, x := range g.Inputs {
+		o.from[x.Value], o.alike[x.Value] = in.from[i], in.alike[i]
 	}
-	as := of(c.a, func(k int) int { return k })
-	var own []lookup
-	for _, b := range of(c.b, func(k int) int { return c.m.inputs[k] }) {
-		n, number := b.extent.Const()
-		if slices.ContainsFunc(as, func(a lookup) bool {
-			m, ok := a.extent.Const()
-			return a.sig == b.sig && (a.extent == b.extent || ok && number && m <= n)
-		}) {
-			continue
-		}
-		own = append(own, b)
-	}
-	return own
-}
-
-// watched are the operators of which entries of the real size evaluate all indices.
-func (c *check) watched() (map[*ugraph.Node]bool, error) {
-	nodes := map[*ugraph.Node]bool{}
-	for _, b := range c.ownLookups() {
-		if b.inner {
-			return nil, &errUndecided{fmt.Sprintf("%s: the candidate computes an index in a block for an axis of extent %s, and entries show no range of it", b.node.Op, b.extent)}
-		}
-		nodes[b.node] = true
-	}
-	return nodes, nil
-}
-
-// unusedLookup says which index the candidate alone computes for an operator that no output depends on: a proof piece
-// by piece does not see it.
-func (c *check) unusedLookup() string {
-	used := map[*ugraph.Node]bool{}
-	findUsed(c.b, used)
-	for _, b := range c.ownLookups() {
-		if !used[b.node] {
-			return fmt.Sprintf("%s: no output of the candidate depends on it, and the index that it computes for an axis of extent %s may leave its range: remove it", b.node.Op, b.extent)
-		}
-	}
-	return ""
-}
-
-// findUsed adds the operators of a graph, and of the graphs in it, that its outputs depend on.
-func findUsed(g *ugraph.Graph, used map[*ugraph.Node]bool) {
-	live := make([]bool, len(g.Values))
-	for _, o := range g.Outputs {
-		live[o.Value] = true
-	}
-	for i := len(g.Nodes) - 1; i >= 0; i-- {
+	for i := range g.Nodes {
 		n := &g.Nodes[i]
-		if !slices.ContainsFunc(n.Results, func(r ugraph.ValueID) bool { return live[r] }) {
+		if n.Body != nil {
+			inner := follow(n.Body, o.of(n.Args), found)
+			for k, r := range n.Results {
+				store := n.Body.Outputs[k].Store
+				o.from[r], o.alike[r] = inner.from[k], inner.alike[k]
+				switch {
+				case g.Level != ugraph.KernelLevel:
+				case slices.ContainsFunc(inner.from[k], func(x indexSource) bool { return x.v < 0 }) || store != nil && store.Reduce != "":
+					// What blocks compute lies in memory behind them.
+					o.from[r], o.alike[r] = []indexSource{{input: -1, g: g, v: r, sig: o.sig[r]}}, false
+				default:
+					o.alike[r] = false // stored in an order that the spelling does not tell
+				}
+			}
 			continue
 		}
-		used[n] = true
-		for _, a := range n.Args {
-			live[a] = true
+		if n.Op == ugraph.OpGather || n.Op == ugraph.OpScatterAdd {
+			ax, _ := ugraph.NormalAxis(n.Attrs.Int("axis", 0), g.Value(n.Args[0]).Rank())
+			k := lookup{g: g, node: n, axis: ax, sources: o.from[n.Args[1]]}
+			if o.alike[n.Args[1]] {
+				k.index = o.sig[n.Args[1]]
+			}
+			*found = append(*found, k)
 		}
-		if n.Body != nil {
-			findUsed(n.Body, used)
+		moved, alike := o.moved(g, n), o.keeps(g, n)
+		for k, r := range n.Results {
+			if o.from[r], o.alike[r] = moved, alike; moved == nil {
+				o.from[r] = []indexSource{o.computed(g, n, k)}
+			}
+			if takesPart[n.Op] {
+				o.from[r] = slices.Clone(moved)
+				for x := range o.from[r] {
+					if o.from[r][x].part = o.sig[r]; !alike {
+						o.from[r][x].part = inTiles
+					}
+				}
+			}
 		}
 	}
+	return o.of(outputValues(g))
 }
 
-// allInRange evaluates every entry of an index.
-func (z *lazyEngine[V]) allInRange(n *ugraph.Node, table, idx *lazyTensor[V]) {
-	ax, err := ugraph.NormalAxis(n.Attrs.Int("axis", 0), len(table.shape))
-	if err != nil {
-		z.fail(err)
-		return
-	}
-	for k := range elements(idx.shape) {
-		if j := z.at(idx, k).i; j < 0 || j >= int64(table.shape[ax]) {
-			z.fail(&errUndecided{fmt.Sprintf("%s: index %d is outside 0 … %d on the inputs drawn", n.Op, j, table.shape[ax]-1)})
+// takesPart are the operators that leave entries of their first operand out.
+var takesPart = map[ugraph.Op]bool{ugraph.OpSlice: true, ugraph.OpSplit: true, ugraph.OpGather: true}
+
+// moved is where the entries of an operator's results come from that only moves them; nil: it computes.
+func (o *origins) moved(g *ugraph.Graph, n *ugraph.Node) []indexSource {
+	switch {
+	case n.Op == ugraph.OpGather, n.Op == ugraph.OpLoad:
+		return o.from[n.Args[0]]
+	case n.Op == ugraph.OpScatterAdd, len(n.Args) == 0:
+		return nil
+	case n.Op.Info().Class == ugraph.Movement, n.Op == ugraph.OpCast && g.Value(n.Results[0]).DType.Size() > g.Value(n.Args[0]).DType.Size() && g.Value(n.Args[0]).DType.IsInt():
+		var all []indexSource
+		for _, a := range n.Args {
+			all = joinSources(all, o.from[a])
 		}
-		if z.bad != nil {
-			return
+		return all
+	}
+	return nil
+}
+
+// computed is the origin of the k-th result of an operator that computes it.
+func (o *origins) computed(g *ugraph.Graph, n *ugraph.Node, k int) indexSource {
+	r := n.Results[k]
+	x := indexSource{input: -1, g: g, v: r, sig: o.sig[r]}
+	if g.Level != ugraph.KernelLevel {
+		x.v = -1
+	}
+	if n.Op == ugraph.OpArgmax || n.Op == ugraph.OpTopK && k == 1 {
+		in := g.Value(n.Args[0])
+		ax, _ := ugraph.NormalAxis(n.Attrs.Int("axis", -1), in.Rank())
+		x.below = &in.Shape[ax]
+	}
+	return x
+}
+
+// keeps tells whether the results of an operator have entries of the values that are spelled so. In memory they do if
+// the operands do; a tile of one operand does entry by entry.
+func (o *origins) keeps(g *ugraph.Graph, n *ugraph.Node) bool {
+	tiles := 0
+	for _, a := range n.Args {
+		if !o.alike[a] {
+			return false
+		}
+		if g.Value(a).Rank() > 0 {
+			tiles++
 		}
 	}
+	return g.Level == ugraph.KernelLevel || n.Op == ugraph.OpLoad || n.Op == ugraph.OpConst || n.Op.Info().Class == ugraph.Elementwise && tiles == 1
+}
+
+// outputValues are the values of a graph's outputs.
+func outputValues(g *ugraph.Graph) []ugraph.ValueID {
+	out := make([]ugraph.ValueID, len(g.Outputs))
+	for i, o := range g.Outputs {
+		out[i] = o.Value
+	}
+	return out
+}
+
+// joinSources is the union; values that are spelled alike are one.
+func joinSources(a, b []indexSource) []indexSource {
+	out := slices.Clone(a)
+	for _, x := range b {
+		k := slices.IndexFunc(out, func(y indexSource) bool {
+			return x.sig == y.sig && x.input == y.input && (x.part == y.part || x.part == "" || y.part == "")
+		})
+		switch {
+		case k < 0:
+			out = append(out, x)
+		case x.part == "":
+			out[k].part = ""
+		}
+	}
+	return out
 }

@@ -20,108 +20,30 @@ type table struct {
 	pure    bool // nothing else is done with its positions, and its indices are entries of inputs: they may all differ
 }
 
-// indexSource is where the entries of an index come from: an input, or a value that is computed at the kernel level.
-type indexSource struct {
-	input int // −1: computed
-	g     *ugraph.Graph
-	v     ugraph.ValueID // the input's, or the computed value; −1: computed in a block
-	sig   string
-}
-
 // tables finds the tables of both graphs, in the order of their axes.
 func (c *check) tables(s *sizing, axisOf func(int) int) []*table {
 	byAxis := map[int]*table{}
-	for side, g := range []*ugraph.Graph{c.a, c.b} {
-		ins, sigs := make([][]indexSource, len(g.Inputs)), make([]string, len(g.Inputs))
-		for k, in := range g.Inputs {
-			i := k
-			if side == 1 {
-				i = c.m.inputs[k]
+	for side := range 2 {
+		for _, k := range c.lookups(side) {
+			q := axisOf(s.slot(k.g, k.node.Args[0], k.axis))
+			t := byAxis[q]
+			if t == nil {
+				t = &table{axis: q, gathers: true, scatter: true}
+				byAxis[q] = t
 			}
-			sigs[k] = inputName(i)
-			ins[k] = []indexSource{{input: i, g: g, v: in.Value, sig: sigs[k]}}
+			t.gathers, t.scatter = t.gathers && k.node.Op == ugraph.OpGather, t.scatter && k.node.Op == ugraph.OpScatterAdd
+			for _, x := range k.sources {
+				x.part = "" // all entries of an input count once
+				t.sources = joinSources(t.sources, []indexSource{x})
+			}
 		}
-		s.followIndices(g, ins, sigs, axisOf, byAxis)
 	}
 	var out []*table
 	for q, t := range byAxis {
-		t.axis = q
 		t.pure = t.gathers && !slices.ContainsFunc(t.sources, func(x indexSource) bool { return x.input < 0 }) && c.selected(s, q, axisOf)
 		out = append(out, t)
 	}
 	slices.SortFunc(out, func(a, b *table) int { return a.axis - b.axis })
-	return out
-}
-
-// followIndices follows where entries come from through everything that only moves them, and collects the tables that
-// they index.
-func (s *sizing) followIndices(g *ugraph.Graph, ins [][]indexSource, sigs []string, axisOf func(int) int, byAxis map[int]*table) [][]indexSource {
-	from := make([][]indexSource, len(g.Values))
-	for i, in := range g.Inputs {
-		from[in.Value] = ins[i]
-	}
-	sig := signatures(g, sigs)
-	for i := range g.Nodes {
-		n := &g.Nodes[i]
-		if n.Body != nil {
-			args, text := make([][]indexSource, len(n.Args)), make([]string, len(n.Args))
-			for k, a := range n.Args {
-				args[k], text[k] = from[a], sig[a]
-			}
-			for k, o := range s.followIndices(n.Body, args, text, axisOf, byAxis) {
-				if n.Op == ugraph.OpKernel && g.Level == ugraph.KernelLevel && slices.ContainsFunc(o, func(x indexSource) bool { return x.v < 0 }) {
-					r := n.Results[k] // what blocks compute lies in memory behind them
-					o = []indexSource{{input: -1, g: g, v: r, sig: sig[r]}}
-				}
-				from[n.Results[k]] = o
-			}
-			continue
-		}
-		if n.Op == ugraph.OpGather || n.Op == ugraph.OpScatterAdd {
-			ax, _ := ugraph.NormalAxis(n.Attrs.Int("axis", 0), g.Value(n.Args[0]).Rank())
-			q := axisOf(s.slot(g, n.Args[0], ax))
-			t := byAxis[q]
-			if t == nil {
-				t = &table{gathers: true, scatter: true}
-				byAxis[q] = t
-			}
-			t.gathers, t.scatter = t.gathers && n.Op == ugraph.OpGather, t.scatter && n.Op == ugraph.OpScatterAdd
-			t.sources = joinSources(t.sources, from[n.Args[1]])
-		}
-		var moved []indexSource
-		switch {
-		case n.Op == ugraph.OpGather, n.Op == ugraph.OpLoad:
-			moved = from[n.Args[0]]
-		case n.Op == ugraph.OpScatterAdd, len(n.Args) == 0:
-		case n.Op.Info().Class == ugraph.Movement, n.Op == ugraph.OpCast && g.Value(n.Results[0]).DType.Size() > g.Value(n.Args[0]).DType.Size() && g.Value(n.Args[0]).DType.IsInt():
-			for _, a := range n.Args {
-				moved = joinSources(moved, from[a])
-			}
-		}
-		for _, r := range n.Results {
-			if from[r] = moved; moved == nil {
-				from[r] = []indexSource{{input: -1, g: g, v: r, sig: sig[r]}}
-				if g.Level != ugraph.KernelLevel {
-					from[r][0].v = -1
-				}
-			}
-		}
-	}
-	out := make([][]indexSource, len(g.Outputs))
-	for i, o := range g.Outputs {
-		out[i] = from[o.Value]
-	}
-	return out
-}
-
-// joinSources is the union; values that are spelled alike are one.
-func joinSources(a, b []indexSource) []indexSource {
-	out := slices.Clone(a)
-	for _, x := range b {
-		if !slices.ContainsFunc(out, func(y indexSource) bool { return x.sig == y.sig && x.input == y.input }) {
-			out = append(out, x)
-		}
-	}
 	return out
 }
 
