@@ -552,23 +552,6 @@ func (a *analysis) invSqrt(n int64) dual { return invSqrtFunction[dual](a, n) }
 
 func (a *analysis) same(x, y dual) bool { return x.v.Same(y.v) }
 
-func (a *analysis) forget(x dual) dual {
-	x.v.Sign, x.v.Number = field.Unsigned, false
-	return x
-}
-
-func (a *analysis) notNegative(x dual) dual {
-	if x.v.Kind == field.Ord {
-		x.v.Sign = max(x.v.Sign, field.NonNegative)
-	}
-	return x
-}
-
-func (a *analysis) positive(x dual) dual {
-	x.v.Sign, x.v.Domain = field.Positive, 0
-	return x
-}
-
 // dualSource draws the same inputs as fieldSource, as variables.
 type dualSource struct {
 	a     *analysis

@@ -70,17 +70,6 @@ func drawWeights[V any](alg algebra[V], in *instance, src source[V], uniform boo
 	return ws
 }
 
-// signer is an algebra that tracks what is known to be positive.
-type signer[V any] interface{ positive(x V) V }
-
-// positive marks a weight as positive: it stands for a number of repetitions.
-func positive[V any](alg algebra[V], x V) V {
-	if s, ok := alg.(signer[V]); ok {
-		return s.positive(x)
-	}
-	return x
-}
-
 // dimValue is the value of an extent: a number, or a random value per symbolic extent, which stands
 // for every size at once.
 func dimValue[V any](alg algebra[V], d ugraph.Dim, src source[V]) V {

@@ -131,20 +131,3 @@ func invSqrtFunction[V any](r ring[V], n int64) V {
 }
 
 func (a fieldAlgebra) same(x, y field.Value) bool { return x.Same(y) }
-
-func (a fieldAlgebra) forget(x field.Value) field.Value {
-	x.Sign, x.Number = field.Unsigned, false
-	return x
-}
-
-func (a fieldAlgebra) notNegative(x field.Value) field.Value {
-	if x.Kind == field.Ord {
-		x.Sign = max(x.Sign, field.NonNegative)
-	}
-	return x
-}
-
-func (a fieldAlgebra) positive(x field.Value) field.Value {
-	x.Sign, x.Domain = field.Positive, 0
-	return x
-}

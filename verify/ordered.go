@@ -40,25 +40,3 @@ func castsOfData(g *ugraph.Graph, in []bool, casts map[*ugraph.Node]bool) (out [
 	}
 	return out
 }
-
-// forgetter is an algebra that knows signs and orders of numbers.
-type forgetter[V any] interface{ forget(x V) V }
-
-// forget drops what is known of a value beside its residues.
-func forget[V any](alg algebra[V], x V) V {
-	if f, ok := alg.(forgetter[V]); ok {
-		return f.forget(x)
-	}
-	return x
-}
-
-// squarer is an algebra that can be told that a value is a square.
-type squarer[V any] interface{ notNegative(x V) V }
-
-// notNegative marks a value as the square of what it is made of.
-func notNegative[V any](r any, x V) V {
-	if a, ok := r.(squarer[V]); ok {
-		return a.notNegative(x)
-	}
-	return x
-}

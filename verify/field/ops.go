@@ -344,7 +344,7 @@ func (s *Space) Sqrt(a Value) Value {
 		s.root(&v, &a)
 		return v
 	}
-	s.roots[a.C[a.top()]] = a
+	s.roots[a.C[a.top()]] = struct{}{}
 	if s.Unconditioned {
 		s.RootCalls = append(s.RootCalls, RootCall{a.C[a.top()], s.isSquare(&a)})
 	}

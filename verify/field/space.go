@@ -29,7 +29,7 @@ type Space struct {
 
 	sets  map[uint64][]uint64 // top residue of a set-maximum → its sorted keys
 	rank  map[uint64]struct{} // H: distinct compared elements
-	roots map[uint64]Value    // algebraic roots: distinct arguments
+	roots map[uint64]struct{} // algebraic roots: distinct arguments
 
 	RootCalls []RootCall // in the order of evaluation, where Unconditioned: it is the same for every draw
 
@@ -53,7 +53,7 @@ type Space struct {
 func NewSpace(c *Chain, n int, key Key, model Model, roots Roots) *Space {
 	s := &Space{Chain: c, N: n, Model: model, Roots: roots, OrderLevels: 1, full: 1<<n - 1,
 		inputs: key.Label("inputs"), opaque: key.Label("opaque"), order: key.Label("order"),
-		sets: map[uint64][]uint64{}, rank: map[uint64]struct{}{}, roots: map[uint64]Value{}}
+		sets: map[uint64][]uint64{}, rank: map[uint64]struct{}{}, roots: map[uint64]struct{}{}}
 	base := key.Label("omega")
 	for i := 1; i < n; i++ {
 		m := &c.Pr[i]
