@@ -129,17 +129,16 @@ func (n Number) String() string {
 	case n.Rat().IsInt() && len(n.Rat().Num().String()) <= 18:
 		return n.Rat().Num().String()
 	}
-	// Scale by powers of ten until the number is an integer; only 2 and 5 may divide the denominator.
-	m := new(big.Rat).Set(n.Rat())
-	ten, exp := big.NewRat(10, 1), 0
-	for !m.IsInt() && exp < 2000 {
-		m.Mul(m, ten)
-		exp++
-	}
-	if !m.IsInt() {
+	// A decimal exists where only 2 and 5 divide the denominator.
+	two, den := removeFactor(n.Rat().Denom(), 2)
+	five, rest := removeFactor(den, 5)
+	exp := max(two, five)
+	if !rest.IsInt64() || rest.Int64() != 1 || exp > maxDecimals {
 		return n.Rat().String()
 	}
-	digits := m.Num().String()
+	m := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(exp)), nil)
+	m.Mul(m, n.Rat().Num())
+	digits := m.Quo(m, n.Rat().Denom()).String()
 	neg := strings.HasPrefix(digits, "-")
 	digits = strings.TrimPrefix(digits, "-")
 	for len(digits) > 1 && digits[len(digits)-1] == '0' {
@@ -164,4 +163,19 @@ func (n Number) String() string {
 		return "-" + s
 	}
 	return s
+}
+
+// maxDecimals bounds the places of a decimal.
+const maxDecimals = 2000
+
+// removeFactor divides a positive integer by a small prime as often as it goes, or a little beyond maxDecimals times.
+func removeFactor(x *big.Int, p int64) (times int, rest *big.Int) {
+	for by := big.NewInt(p); times <= maxDecimals; times++ {
+		q, rem := new(big.Int).QuoRem(x, by, new(big.Int))
+		if rem.Sign() != 0 {
+			break
+		}
+		x = q
+	}
+	return times, x
 }
