@@ -70,15 +70,25 @@ func selects(g *ugraph.Graph) bool {
 	return slices.ContainsFunc(g.Nodes, func(n ugraph.Node) bool { return n.Op.Info().Class == ugraph.Selection })
 }
 
-// computing counts the operators and kernels of a graph that do more than move entries.
+// computing counts the operators and kernels of a graph that do more than move entries; a composite operator counts as
+// those of its definition.
 func computing(g *ugraph.Graph) int {
-	n := 0
+	count := 0
 	for i := range g.Nodes {
-		if c := g.Nodes[i].Op.Info().Class; c != ugraph.Movement && c != ugraph.Source {
-			n++
+		n := &g.Nodes[i]
+		switch n.Op.Info().Class {
+		case ugraph.Movement, ugraph.Source:
+		case ugraph.Composite:
+			if def, err := library.Define(n.Op, n.Attrs, g.ArgTypes(n)); err == nil {
+				count += computing(def)
+				continue
+			}
+			count++
+		default:
+			count++
 		}
 	}
-	return n
+	return count
 }
 
 // identity is 0 … n−1.

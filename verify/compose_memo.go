@@ -62,6 +62,9 @@ func provePiece(ctx context.Context, a, b *ugraph.Graph, opt Options, guess bool
 	if res.Reason = c.leavesRange(); res.Reason != "" {
 		return res, nil
 	}
+	if ok, err := c.masksApart(); ok || err != nil {
+		return res, err
+	}
 	why, err := c.read()
 	switch {
 	case err != nil:

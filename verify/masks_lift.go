@@ -77,7 +77,12 @@ func (c *check) withMasks(a, b *ugraph.Graph, masks int) (bool, error) {
 	if d.leavesRange() != "" {
 		return false, nil
 	}
-	if err := d.answer(); err != nil {
+	if c.piece {
+		_, err = d.read()
+	} else {
+		err = d.answer()
+	}
+	if err != nil {
 		return false, err
 	}
 	if !res.Equal || res.Sampled != "" {

@@ -276,7 +276,7 @@ func (s *sizing) isTile(r int) bool {
 }
 
 // least is the smallest size of a variable that leaves two positions or more to every tile that is cut
-// from it, where the real tile has two.
+// from it, where the real tile has two, and fewer to the last one, where the real one has fewer.
 func (s *sizing) least(r int, size []int, depth int) int {
 	n := 2
 	if real, ok := s.number(r); ok && real == 1 {
@@ -286,6 +286,9 @@ func (s *sizing) least(r int, size []int, depth int) int {
 		return n
 	}
 	for _, rel := range s.rels {
+		if rel.kind == tiled && rel.ragged && s.find(rel.whole) == r {
+			n = max(n, 2*size[s.find(rel.parts[1])]-1)
+		}
 		if rel.kind != product || s.find(rel.whole) != r {
 			continue
 		}
