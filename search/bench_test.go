@@ -3,7 +3,6 @@ package search
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"testing"
 	"time"
@@ -37,7 +36,7 @@ const patient = 10 * time.Second
 // benchmarked are the programs of the tables: the first ones, or under MORGANA_FULL=1 all that are embedded.
 func benchmarked() []string {
 	list := programs.List()
-	if os.Getenv("MORGANA_FULL") == "1" {
+	if everything {
 		list = programs.All()
 	}
 	var out []string

@@ -25,8 +25,8 @@ func TestOptimumAgainstExhaustion(t *testing.T) {
 	row := testRow(t)
 	for _, c := range tiny {
 		t.Run(c.name, func(t *testing.T) {
-			if c.operators > 3 && !*all || testing.Short() || slowdown > 1 {
-				t.Skip("four operators are left to -all")
+			if c.operators > 3 && !everything || testing.Short() || slowdown > 1 {
+				t.Skip("four operators are left to MORGANA_FULL=1")
 			}
 			p := programtest.Parse(t, smaller.Replace(c.source))
 			d := exprtest.Lift(t, p)

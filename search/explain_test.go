@@ -2,7 +2,7 @@ package search
 
 import (
 	"context"
-	"flag"
+	"os"
 	"slices"
 	"testing"
 
@@ -12,7 +12,8 @@ import (
 	"github.com/morgana-ml/morgana/verify"
 )
 
-var all = flag.Bool("all", false, "explain the winners of all embedded programs")
+// everything is set where tests look at all programs, not at a part of them.
+var everything = os.Getenv("MORGANA_FULL") == "1"
 
 // The way from every embedded program to its winner is replayed: package verify holds each step for equal to the
 // one before, or, where it does not decide a step alone, the next, and the last step is the winner.
@@ -85,14 +86,14 @@ func TestExplainOfAStranger(t *testing.T) {
 	}
 }
 
-// every lists the programs whose winners are explained: all base programs, with -all those of the families too,
+// every lists the programs whose winners are explained: all base programs, with MORGANA_FULL=1 those of the families too,
 // with -short or the race detector three.
 func every() []programs.Info {
 	list := programs.List()
 	if testing.Short() || slowdown > 1 {
 		return slices.DeleteFunc(list, func(i programs.Info) bool { return !short[i.Name] })
 	}
-	if *all {
+	if everything {
 		list = programs.All()
 	}
 	return list

@@ -3,7 +3,6 @@ package search
 import (
 	"context"
 	"fmt"
-	"os"
 	"runtime"
 	"runtime/metrics"
 	"sync"
@@ -40,7 +39,7 @@ func late(run func()) (took, machine time.Duration) {
 
 // everyStop are the moments at which a search is ended: in each stage of small and large programs.
 func everyStop() []time.Duration {
-	if os.Getenv("MORGANA_FULL") != "1" {
+	if !everything {
 		return []time.Duration{time.Millisecond, 50 * time.Millisecond, 300 * time.Millisecond}
 	}
 	return []time.Duration{time.Millisecond, 20 * time.Millisecond, 60 * time.Millisecond, 150 * time.Millisecond, 400 * time.Millisecond, time.Second}
@@ -184,7 +183,7 @@ func TestEndWhileExecuting(t *testing.T) {
 // else the ones with the largest closures.
 func TestMemory(t *testing.T) {
 	names := []string{"qvnorm_gqa", "mlp_decode"}
-	if os.Getenv("MORGANA_FULL") == "1" {
+	if everything {
 		names = programtest.Names()
 	}
 	if testing.Short() {
@@ -221,7 +220,7 @@ func TestMemory(t *testing.T) {
 // TestJobs: no count, no order and no graph depends on the number of cores, nor on the run.
 func TestJobs(t *testing.T) {
 	names, times := []string{"tiny", "lora", "gqa"}, 2
-	if os.Getenv("MORGANA_FULL") == "1" {
+	if everything {
 		names, times = programtest.Names(), 5
 	}
 	for _, name := range names {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"os"
 	"strings"
 	"testing"
 
@@ -87,7 +86,7 @@ func drawProgram(rt *rapid.T) string {
 func TestRandomPrograms(t *testing.T) {
 	count := 50
 	switch {
-	case os.Getenv("MORGANA_FULL") == "1":
+	case everything:
 		count = 2000
 	case testing.Short():
 		count = 10

@@ -39,7 +39,7 @@ run_race() {
 
 # What the tests do a part of by default.
 run_full_tables() {
-	MORGANA_FULL=1 go test -timeout 44m $(packages_with MORGANA_FULL) -run 'Mutation|Rates|Random|Memory|Jobs|CutsAgainst'
+	MORGANA_FULL=1 go test -timeout 44m $(packages_with MORGANA_FULL) -run 'Mutation|Rates|Random|Memory|Jobs|CutsAgainst|Exhaustion|Explanations'
 }
 
 # Each fuzz target for 20 seconds, from its committed corpus; --full: for a minute. Minimizing an input that

@@ -35,26 +35,7 @@ func fillOf(g *ugraph.Graph, input int, env ugraph.Env) (tensor.Fill, error) {
 
 // seededInputs makes every input that given lacks.
 func seededInputs(g *ugraph.Graph, env ugraph.Env, seed int64, given map[string]*tensor.Tensor) (map[string]*tensor.Tensor, error) {
-	out := map[string]*tensor.Tensor{}
-	for i, in := range g.Inputs {
-		v := g.Values[in.Value]
-		if t := given[v.Name]; t != nil {
-			out[v.Name] = t
-			continue
-		}
-		shape, err := ugraph.EvalShape(v.Shape, env)
-		if err != nil {
-			return nil, err
-		}
-		fill, err := fillOf(g, i, env)
-		if err != nil {
-			return nil, err
-		}
-		if out[v.Name], err = tensor.Random(v.DType, shape, seed, v.Name, fill); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
+	return tensor.Inputs(g, env, seed, given, func(i int) (tensor.Fill, error) { return fillOf(g, i, env) })
 }
 
 // assignments splits NAME=FILE flags, checking the names.

@@ -212,7 +212,7 @@ func (p plot) slope(s *strings.Builder, class string, l Bandwidth, peak float64)
 	x1, y1 := p.at(math.Pow(10, to), math.Pow(10, to)*l.GBs)
 	name := l.Name + " " + scaled(l.GBs*1e9, "B/s")
 	if class != "roof" && math.Hypot(x1-x0, y1-y0) < 6+float64(noteW*float64(utf8.RuneCountInString(name))) {
-		return // a stub beside the axis, shorter than its name
+		return // so little of the line is in the plot that its name would be longer
 	}
 	fmt.Fprintf(s, `<path class="%s" d="M%.1f %.1fL%.1f %.1f`, class, x0, y0, x1, y1)
 	if class == "roof" {

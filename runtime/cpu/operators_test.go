@@ -151,17 +151,14 @@ func testOperator(t *testing.T, devices []*Device, op ugraph.Op, dt, expr string
 		t.Fatalf("%s: %v", what, err)
 	}
 	g := gs[0]
-	in := map[string]*tensor.Tensor{}
-	for _, x := range g.Inputs {
-		v := g.Values[x.Value]
-		shape, _ := ugraph.EvalShape(v.Shape, nil)
-		fill := tensor.Fill{Kind: tensor.Normal}
-		if strings.HasPrefix(v.Name, "I") || v.Name == "J" {
-			fill = tensor.Fill{Kind: tensor.Index, Limit: 3}
+	in, err := tensor.Inputs(g, nil, 7, nil, func(i int) (tensor.Fill, error) {
+		if name := g.Values[g.Inputs[i].Value].Name; strings.HasPrefix(name, "I") || name == "J" {
+			return tensor.Fill{Kind: tensor.Index, Limit: 3}, nil
 		}
-		if in[v.Name], err = tensor.Random(v.DType, shape, 7, v.Name, fill); err != nil {
-			t.Fatal(err)
-		}
+		return tensor.Fill{Kind: tensor.Normal}, nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	want := reference(t, g, nil, in)
 	expanded, err := library.Expand(g)

@@ -33,6 +33,31 @@ type Fill struct {
 	Limit int64 // of Index
 }
 
+// Inputs makes the inputs of a graph by Random, under their names and of the shapes that they have in env; those in
+// given are kept. Errors: those of fill and Random, and of a symbol without a value.
+func Inputs(g *ugraph.Graph, env ugraph.Env, seed int64, given map[string]*Tensor, fill func(input int) (Fill, error)) (map[string]*Tensor, error) {
+	out := map[string]*Tensor{}
+	for i, in := range g.Inputs {
+		v := g.Values[in.Value]
+		if t := given[v.Name]; t != nil {
+			out[v.Name] = t
+			continue
+		}
+		shape, err := ugraph.EvalShape(v.Shape, env)
+		if err != nil {
+			return nil, err
+		}
+		f, err := fill(i)
+		if err != nil {
+			return nil, err
+		}
+		if out[v.Name], err = Random(v.DType, shape, seed, v.Name, f); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
 // Random returns a tensor of seeded values, each rounded once to dtype. They depend on nothing but
 // the arguments: not on other tensors, the number of threads, or the order of calls. Between
 // processor architectures a normal variate may differ in its last float64 bit (math.Log).

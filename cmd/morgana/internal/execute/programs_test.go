@@ -29,22 +29,12 @@ var (
 
 // randomInputs makes the inputs of a graph: weights keep their operand's scale.
 func randomInputs(g *ugraph.Graph, env ugraph.Env) (map[string]*tensor.Tensor, error) {
-	out := map[string]*tensor.Tensor{}
-	for _, in := range g.Inputs {
-		v := g.Values[in.Value]
-		shape, err := ugraph.EvalShape(v.Shape, env)
-		if err != nil {
-			return nil, err
+	return tensor.Inputs(g, env, 1, nil, func(i int) (tensor.Fill, error) {
+		if g.Inputs[i].Const {
+			return tensor.Fill{Kind: tensor.Weight}, nil
 		}
-		fill := tensor.Fill{Kind: tensor.Normal}
-		if in.Const {
-			fill.Kind = tensor.Weight
-		}
-		if out[v.Name], err = tensor.Random(v.DType, shape, 1, v.Name, fill); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
+		return tensor.Fill{Kind: tensor.Normal}, nil
+	})
 }
 
 // sizesOf gives every symbol of a program a size that no tile divides.

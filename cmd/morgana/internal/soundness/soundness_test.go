@@ -201,25 +201,15 @@ func checkSeed(dev *cpu.Device, row target.Row, seed int) (out tally) {
 
 // inputs are seeded: floats N(0, 1), weights with their operand's scale, small integers, coins.
 func inputs(g *ugraph.Graph, env ugraph.Env, seed int64) (map[string]*tensor.Tensor, error) {
-	out := map[string]*tensor.Tensor{}
-	for _, in := range g.Inputs {
-		v := g.Values[in.Value]
-		shape, err := ugraph.EvalShape(v.Shape, env)
-		if err != nil {
-			return nil, err
-		}
-		fill := tensor.Fill{Kind: tensor.Normal}
-		switch {
+	return tensor.Inputs(g, env, seed, nil, func(i int) (tensor.Fill, error) {
+		switch in := g.Inputs[i]; {
 		case in.Const:
-			fill.Kind = tensor.Weight
-		case v.DType.IsInt():
-			fill = tensor.Fill{Kind: tensor.Index, Limit: 16}
+			return tensor.Fill{Kind: tensor.Weight}, nil
+		case g.Values[in.Value].DType.IsInt():
+			return tensor.Fill{Kind: tensor.Index, Limit: 16}, nil
 		}
-		if out[v.Name], err = tensor.Random(v.DType, shape, seed, v.Name, fill); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
+		return tensor.Fill{Kind: tensor.Normal}, nil
+	})
 }
 
 // TestSeedsAreRecorded keeps SEEDS.md in step with what draws programs: the page has the program of seed 0.
