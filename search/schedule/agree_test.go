@@ -39,7 +39,9 @@ func TestAgreesOnRandomTilings(t *testing.T) {
 				t.Fatal(err)
 			}
 			for range 30 {
-				e, ok := randomTiling(s, rng)
+				drawn := s.sp.draw(rng)
+				p := s.point(&drawn)
+				e, ok := s.tiling(&p)
 				if !ok {
 					continue
 				}
@@ -69,24 +71,4 @@ func TestAgreesOnRandomTilings(t *testing.T) {
 	if exact < 300 || float64(near) < 0.9*float64(single) {
 		t.Errorf("%d tilings were compared; of %d with single elements only %d agree within 0.2 %%", exact, single, near)
 	}
-}
-
-// randomTiling is a tiling of the search's form, if it fits.
-func randomTiling(s *search, rng *rand.Rand) (entry, bool) {
-	p := point{}
-	if rng.IntN(3) == 0 {
-		p.split = s.sp.splits[rng.IntN(len(s.sp.splits))]
-	}
-	for i, a := range s.sp.axes {
-		if tile := s.sp.tiles[i][rng.IntN(len(s.sp.tiles[i]))]; tile != whole {
-			p.grid = s.insert(nil, p.grid, loop.AxisTile{Axis: a, Tile: tile})
-		}
-	}
-	if s.f.Loop >= 0 {
-		p.loop = s.sp.loops[rng.IntN(len(s.sp.loops))]
-	}
-	if p.split > 0 && p.loop > p.split || s.most.leastMemory(&p) > float64(s.opt.Row.TileBudget) {
-		return entry{}, false
-	}
-	return s.entry(&p)
 }

@@ -105,42 +105,57 @@ func (s *sampler) next() draft {
 		}
 		return d
 	}
-	d := draft{form: s.rng.IntN(len(s.forms)), reversed: s.rng.IntN(2) == 1}
-	sp := s.forms[d.form].sp
-	if s.rng.IntN(2) == 1 { // splits are few of the good ones
-		d.split = s.rng.IntN(len(sp.splits))
+	form := s.rng.IntN(len(s.forms))
+	d := s.forms[form].sp.draw(s.rng)
+	d.form = form
+	return d
+}
+
+// draw is a draft of the space's first form, each number drawn by itself.
+func (sp *space) draw(rng *rand.Rand) draft {
+	d := draft{reversed: rng.IntN(2) == 1}
+	if rng.IntN(2) == 1 { // splits are few of the good ones
+		d.split = rng.IntN(len(sp.splits))
 	}
 	for _, t := range sp.tiles {
-		d.tiles = append(d.tiles, s.rng.IntN(len(t)))
+		d.tiles = append(d.tiles, rng.IntN(len(t)))
 	}
 	if len(sp.loops) > 0 {
-		d.loop = s.rng.IntN(len(sp.loops))
+		d.loop = rng.IntN(len(sp.loops))
 	}
 	return d
 }
 
-// try prices a draft and offers it to its bin.
-func (s *sampler) try(d draft) {
-	f := s.forms[d.form]
-	p := point{split: f.sp.splits[d.split]}
+// point is the point of the search's form that a draft stands for, whether it fits or not.
+func (s *search) point(d *draft) point {
+	p := point{split: s.sp.splits[d.split]}
 	for i, t := range d.tiles {
-		if tile := f.sp.tiles[i][t]; tile != whole {
-			p.grid = f.insert(nil, p.grid, loop.AxisTile{Axis: f.sp.axes[i], Tile: tile})
+		if tile := s.sp.tiles[i][t]; tile != whole {
+			p.grid = s.insert(nil, p.grid, loop.AxisTile{Axis: s.sp.axes[i], Tile: tile})
 		}
 	}
 	if d.reversed {
 		slices.Reverse(p.grid)
 	}
-	if f.f.Loop >= 0 {
-		p.loop = f.sp.loops[d.loop]
-		if p.split > 0 && p.loop > p.split {
-			return
-		}
+	if s.f.Loop >= 0 {
+		p.loop = s.sp.loops[d.loop]
 	}
-	if f.most.leastMemory(&p) > float64(f.opt.Row.TileBudget) {
-		return
+	return p
+}
+
+// tiling prices a complete point; false if its loop's tile exceeds its split, or nothing can hold its tiles.
+func (s *search) tiling(p *point) (entry, bool) {
+	if p.split > 0 && p.loop > p.split || s.most.leastMemory(p) > float64(s.opt.Row.TileBudget) {
+		return entry{}, false
 	}
-	e, ok := f.entry(&p)
+	return s.entry(p)
+}
+
+// try prices a draft and offers it to its bin.
+func (s *sampler) try(d draft) {
+	f := s.forms[d.form]
+	p := f.point(&d)
+	e, ok := f.tiling(&p)
 	if !ok {
 		return
 	}

@@ -26,15 +26,8 @@ func TestTurn(t *testing.T) {
 				t.Fatal(err)
 			}
 			for range 10 {
-				p := point{split: s.sp.splits[rng.IntN(len(s.sp.splits))]}
-				for i, a := range s.sp.axes {
-					if tile := s.sp.tiles[i][rng.IntN(len(s.sp.tiles[i]))]; tile != whole {
-						p.grid = s.insert(nil, p.grid, loop.AxisTile{Axis: a, Tile: tile})
-					}
-				}
-				if f.Loop >= 0 {
-					p.loop = s.sp.loops[rng.IntN(len(s.sp.loops))]
-				}
+				drawn := s.sp.draw(rng)
+				p := s.point(&drawn)
 				a, b := s.pricers[0], newPricer(s.m, &s.sizes[0])
 				a.kernel(&p)
 				a.turn(len(p.grid))
