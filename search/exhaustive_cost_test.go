@@ -28,7 +28,11 @@ func TestOptimumAgainstExhaustion(t *testing.T) {
 			if c.operators > 3 && !everything || testing.Short() || slowdown > 1 {
 				t.Skip("four operators are left to MORGANA_FULL=1")
 			}
-			p := programtest.Parse(t, smaller.Replace(c.source))
+			sizes := least
+			if everything {
+				sizes = smaller
+			}
+			p := programtest.Parse(t, sizes.Replace(c.source))
 			d := exprtest.Lift(t, p)
 			b := newBrute(d)
 			b.grow(c.operators)
@@ -71,8 +75,11 @@ func TestOptimumAgainstExhaustion(t *testing.T) {
 	}
 }
 
-// smaller sizes leave fewer tilings.
-var smaller = strings.NewReplacer("96", "24", "64", "16", " 32", " 8", "[32", "[8")
+// smaller sizes leave fewer tilings; the least ones, a quarter of them.
+var (
+	smaller = strings.NewReplacer("96", "24", "64", "16", " 32", " 8", "[32", "[8")
+	least   = strings.NewReplacer("96", "8", "64", "6", "16", "6", " 32", " 4", "[32", "[4")
+)
 
 // optimum is the least price of all schedules.
 type optimum struct {

@@ -154,6 +154,9 @@ func (d *stuckDevice) Measure(ctx context.Context, gs []*ugraph.Graph, env ugrap
 func TestEndWhileExecuting(t *testing.T) {
 	g := programtest.Program(t, "lora")
 	for k := range 4 {
+		if testing.Short() && k%3 != 0 {
+			continue // one of each
+		}
 		inExecution, deaf := k%2 == 0, k >= 2
 		ctx, cancel := context.WithCancel(context.Background())
 		d := &stuckDevice{inExecution: inExecution, deaf: deaf, end: cancel}
@@ -182,12 +185,12 @@ func TestEndWhileExecuting(t *testing.T) {
 // TestMemory samples the heap while every embedded program is searched: under 1 GiB. MORGANA_FULL=1 looks at all;
 // else the ones with the largest closures.
 func TestMemory(t *testing.T) {
+	if slowdown > 1 {
+		t.Skip("the race detector takes memory of its own")
+	}
 	names := []string{"qvnorm_gqa", "mlp_decode"}
 	if everything {
 		names = programtest.Names()
-	}
-	if testing.Short() {
-		names = names[1:]
 	}
 	for _, name := range names {
 		g := programtest.Program(t, name)
@@ -220,8 +223,11 @@ func TestMemory(t *testing.T) {
 // TestJobs: no count, no order and no graph depends on the number of cores, nor on the run.
 func TestJobs(t *testing.T) {
 	names, times := []string{"tiny", "lora", "gqa"}, 2
-	if everything {
+	switch {
+	case everything:
 		names, times = programtest.Names(), 5
+	case testing.Short():
+		names, times = names[:2], 1
 	}
 	for _, name := range names {
 		want := ""

@@ -124,9 +124,13 @@ func (r rewriting) apply(g *ugraph.Graph) (*ugraph.Graph, error) {
 }
 
 // TestMetamorphic: how a program is written changes neither what the result computes nor, up to near equals, what it costs.
+// MORGANA_FULL=1 adds the program with the most forms.
 func TestMetamorphic(t *testing.T) {
-	names := []string{"rmsnorm_linear", "gated_mlp", "lora", "ntrans", "gqa", "qknorm_gqa", "moe", "softmax_wide", "layer_norm", "attention_decode"}
-	if testing.Short() {
+	names := []string{"rmsnorm_linear", "gated_mlp", "lora", "ntrans", "gqa", "moe", "softmax_wide", "layer_norm", "attention_decode"}
+	switch {
+	case everything:
+		names = append(names, "qknorm_gqa")
+	case testing.Short():
 		names = names[:4]
 	}
 	for _, name := range names {

@@ -49,6 +49,10 @@ func (b *breaking) Write(p []byte) (int, error) {
 	return b.w.Write(p)
 }
 
+// concurrent are the scripts of commands that run several goroutines beside the one of every command that waits for
+// interrupts: the search, the threads of a device. -short runs these.
+var concurrent = []string{"bench", "bundle", "optimize"}
+
 // The command from outside. Besides what testscript offers, a script may use
 //
 //	exits CODE ARGS…       runs morgana, which must end with exactly this code
@@ -59,7 +63,7 @@ func (b *breaking) Write(p []byte) (int, error) {
 //	truncate FILE SHARE    keeps that share (0.5: half) of a file
 //	tmpfs DIR SIZE         mounts a file system of so many bytes; [tmpfs] tells whether it can
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
+	params := testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("MORGANA_CACHE", filepath.Join(e.WorkDir, ".store"))
@@ -77,7 +81,14 @@ func TestScripts(t *testing.T) {
 			}
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},
-	})
+	}
+	if testing.Short() {
+		params.Dir, params.Files = "", nil
+		for _, name := range concurrent {
+			params.Files = append(params.Files, filepath.Join("testdata", "script", name+".txtar"))
+		}
+	}
+	testscript.Run(t, params)
 }
 
 func exits(ts *testscript.TestScript, neg bool, args []string) {

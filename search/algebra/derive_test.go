@@ -11,6 +11,9 @@ import (
 // Between the small programs and each of their forms every step is a law with a name, and package verify
 // holds each program for equal to the one before it, or, where it does not decide one step alone, the next one.
 func TestDeriveIsReplayed(t *testing.T) {
+	if testing.Short() {
+		t.Skip("each step is verified")
+	}
 	steps, nameless, skipped := 0, 0, 0
 	for _, name := range smallNames {
 		d := liftText(t, small[name])
