@@ -70,7 +70,11 @@ var odd = []struct {
 
 // TestOdd: something verified, or the program itself with a reason; never an error, and with its interface.
 func TestOdd(t *testing.T) {
-	for _, c := range odd {
+	list := odd
+	if testing.Short() {
+		list = list[:6]
+	}
+	for _, c := range list {
 		g := programtest.Parse(t, c.src)
 		t.Run(g.Name, func(t *testing.T) {
 			r := optimize(t, g, Options{})

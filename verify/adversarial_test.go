@@ -381,6 +381,7 @@ var programAttacks = []struct{ name, a, b string }{
 }
 
 func TestAttacks(t *testing.T) {
+	t.Parallel()
 	check := func(name, a, b string, want bool) {
 		ga := programtest.Parse(t, a)
 		gb, err := tryParse(b)

@@ -99,6 +99,7 @@ var cutPairs = []struct {
 }
 
 func TestCutPairs(t *testing.T) {
+	t.Parallel()
 	for _, p := range cutPairs {
 		r, err := Equal(context.Background(), programtest.Parse(t, p.a), programtest.Parse(t, p.b), Options{Seed: 2})
 		if err != nil {

@@ -94,6 +94,7 @@ var endAttacks = []struct{ name, a, b string }{
 }
 
 func TestEndAttacks(t *testing.T) {
+	t.Parallel()
 	for _, p := range endAttacks {
 		t.Run(p.name, func(t *testing.T) {
 			r := verifyTexts(t, p.a, p.b, 1)

@@ -155,6 +155,7 @@ func doubled(n int) string {
 }
 
 func TestIntegerAttacks(t *testing.T) {
+	t.Parallel()
 	check := func(name, a, b string, want bool) {
 		t.Run(name, func(t *testing.T) {
 			r := verifyTexts(t, a, b, 1)

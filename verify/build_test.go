@@ -178,6 +178,7 @@ func flash(q, kv, d, tq, tk int64, f flashFault) func(p prog) {
 }
 
 func TestFlash(t *testing.T) {
+	t.Parallel()
 	a := build(t, "attention", attention(16, 256, 64))
 	check1(t, a, build(t, "flash", flash(16, 256, 64, 8, 32, flashFault{})), true)
 	check1(t, a, build(t, "ragged flash", flash(16, 256, 64, 5, 48, flashFault{})), true)

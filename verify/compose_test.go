@@ -101,6 +101,7 @@ func composeTexts(t *testing.T, a, b string) *Result {
 // TestComposedWhole asks for the verdict on the whole: a layer is equal to itself without any test, accepted by its
 // pieces, and refuted by a witness of the whole.
 func TestComposedWhole(t *testing.T) {
+	t.Parallel()
 	if r := verifyTexts(t, layer, layer, 1); !r.Equal || r.Tests != 0 {
 		t.Errorf("the layer and itself: %+v", r)
 	}
@@ -114,6 +115,7 @@ func TestComposedWhole(t *testing.T) {
 
 // TestComposedLayer verifies a layer kernel by kernel: right changes of one kernel are accepted, wrong ones refused.
 func TestComposedLayer(t *testing.T) {
+	t.Parallel()
 	for _, c := range layerChanges {
 		t.Run(c.name, func(t *testing.T) {
 			if !strings.Contains(layerKernels, c.from) {

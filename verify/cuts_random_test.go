@@ -92,7 +92,8 @@ func (w cutWriter) sameBody(_, part string) string {
 // TestCutsAgainstInterpreter compares verdicts on random pairs that divide one axis in different ways
 // with values in float64 at the real size. No pair that differs may be accepted.
 func TestCutsAgainstInterpreter(t *testing.T) {
-	count := 600
+	t.Parallel()
+	count := 300
 	if os.Getenv("MORGANA_FULL") == "1" {
 		count = 6000
 	}

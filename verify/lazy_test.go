@@ -187,6 +187,7 @@ var sampledPairs = []struct {
 // that says whether all entries were compared, and a difference in one place among millions is found or
 // the pair refused.
 func TestSampled(t *testing.T) {
+	t.Parallel()
 	for _, p := range sampledPairs {
 		t.Run(p.name, func(t *testing.T) {
 			r := verifyTexts(t, p.a, p.b, 1)

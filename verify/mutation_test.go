@@ -239,18 +239,19 @@ func floatEqual(t *testing.T, p, g *ugraph.Graph) (bool, error) {
 }
 
 // TestMutations: every legal mutation of a known-good graph is rejected, or float64 says that it is
-// equal too. Every eighth is tried by default, all of them with MORGANA_FULL=1.
+// equal too. Every 16th is tried by default, all of them with MORGANA_FULL=1.
 func TestMutations(t *testing.T) {
+	t.Parallel()
 	rejected, undecided, equal, illegal := 0, 0, 0, 0
 	for i, k := range knownGood {
 		p, g := goodPair(t, i)
 		ms := mutations(g)
-		step := 8
+		step := 16
 		switch {
 		case os.Getenv("MORGANA_FULL") == "1":
 			step = 1
 		case testing.Short():
-			step = 16
+			step = 32
 		}
 		for j := 0; j < len(ms); j += step {
 			m := ms[j]

@@ -35,6 +35,7 @@ var rateCases = []struct {
 // compares the rate with the bounds, that of bound.go and that by hand. The rates scale as 1/q; right programs
 // are accepted by every draw. MORGANA_FULL=1 draws 50 times as often.
 func TestFalseAcceptRates(t *testing.T) {
+	t.Parallel()
 	draws := 4000
 	switch {
 	case os.Getenv("MORGANA_FULL") == "1":

@@ -28,12 +28,15 @@ packages_with() {
 	git ls-files '*.go' | grep -v /testdata/ | xargs grep -lE "$1" | xargs -n 1 dirname | sort -u | sed 's|^|./|'
 }
 
-# The race detector needs cgo and a C compiler, which nothing else here does. What verify shares between goroutines
-# is raced by the searches that call it on all cores, what random programs run by the tests of the runtime; --full: the runtime with all programs and thread counts.
+# The race detector needs cgo and a C compiler, which nothing else here does. Packages are raced that start goroutines or lock,
+# with tests of less (-short) where the rest runs in one goroutine. What verify
+# shares between goroutines is raced by the searches that call it on all cores and, of verify/stability, by its test of a judge
+# that several share; what random programs run, by the tests of the runtime. --full: the runtime with all programs and thread counts.
 run_race() {
 	command -v gcc >/dev/null || apt_install gcc libc6-dev || { echo "no gcc, which -race needs"; return 77; }
 	export CGO_ENABLED=1
-	go test -race -short $(packages_with 'errgroup|go func|sync\.(WaitGroup|Mutex|Pool)|t\.Parallel' | grep -vxE "./verify|.*/soundness") || return 1
+	go test -race -short $(packages_with 'errgroup|go func|sync\.(WaitGroup|Mutex|Pool)|t\.Parallel' | grep -vxE "./verify|./verify/stability|.*/soundness") || return 1
+	go test -race -run Shared ./verify/stability || return 1
 	[ "$full" != 1 ] || go test -race -timeout 30m ./runtime/...
 }
 

@@ -211,7 +211,11 @@ func TestWorkersDoNotMatter(t *testing.T) {
 
 // Values, tests and evaluations are the same for other axis sizes: no false merge.
 func TestSizesDoNotMatter(t *testing.T) {
-	for _, name := range smallNames {
+	names := smallNames
+	if testing.Short() {
+		names = names[:2]
+	}
+	for _, name := range names {
 		d := liftText(t, small[name])
 		want := explore(t, d, Options{}).Stats
 		for _, sizes := range [][][]int{{{2}}, {{3}}, {{2, 3}}, {{3, 2}}, {{2, 3, 5}}} {

@@ -108,6 +108,9 @@ func TestOnlyStableResultsByDefault(t *testing.T) {
 
 // A variance computed as a difference, or from terms of either sign, is less stable than the program's.
 func TestVarianceStaysASumOfSquares(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a large closure")
+	}
 	d := liftText(t, `program p(X: f32[2, 6]) -> (Y) { M = mean(X, axis=-1, keepdims=true) Y = mean(square(X - M), axis=-1) }`)
 	st := &Stats{Pruned: make([]Count, pruneUnstable+1)}
 	c := newClosure(d, Options{NoAbstraction: true, MaxOperators: 5}.withDefaults(), st)

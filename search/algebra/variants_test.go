@@ -9,6 +9,9 @@ import (
 
 // Every variant of every embedded program lifts, and each result is a legal program with its interface.
 func TestEveryVariant(t *testing.T) {
+	if testing.Short() {
+		t.Skip("every variant")
+	}
 	for _, info := range programs.List() {
 		for _, name := range info.Variants {
 			d := liftProgram(t, name)

@@ -300,6 +300,9 @@ func TestConcurrentRuns(t *testing.T) {
 
 // TestRunsWithoutAllocation: after its first run a call allocates nothing.
 func TestRunsWithoutAllocation(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the other tests run the same graphs")
+	}
 	for _, name := range []string{"gqa", "gated_mlp", "layer_norm", "moe/f16", "qknorm_gqa", "softmax_wide", "lora"} {
 		for _, threads := range []int{1, 2} {
 			d := cpu.New(threads)
