@@ -46,7 +46,7 @@ func (s *state) prepareJudge(ctx context.Context) {
 	s.judge = sync.OnceValues(func() (*stability.Judge, error) {
 		return stability.New(s.r.Program, stability.Options{Seed: s.opt.Seed})
 	})
-	if s.jobs() < 2 {
+	if s.opt.jobs() < 2 {
 		return
 	}
 	go func() {
@@ -82,7 +82,7 @@ func (s *state) verifyAll(ctx context.Context, cands []candidate) []*Choice {
 			}
 			batch = append(batch, cands[at])
 		}
-		for i, v := range s.verifyBatch(ctx, batch, max(1, s.jobs()/size)) {
+		for i, v := range s.verifyBatch(ctx, batch, max(1, s.opt.jobs()/size)) {
 			switch {
 			case v.choice != nil:
 				s.r.Stats.Verified++
@@ -133,7 +133,7 @@ func (s *state) verifyBatch(ctx context.Context, batch []candidate, jobs int) []
 	}
 	go func() {
 		var g errgroup.Group
-		g.SetLimit(s.jobs())
+		g.SetLimit(s.opt.jobs())
 		for i := range batch {
 			g.Go(func() error {
 				check(i)

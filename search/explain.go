@@ -87,7 +87,7 @@ func newState(program *ugraph.Graph, row target.Row, opt Options) (*state, error
 	}
 	envs := Sizes(program, opt.Dims)
 	opt.fill()
-	return &state{r: &Result{Program: program, Row: row, Env: envs[0]}, opt: opt, row: row, envs: envs}, nil
+	return &state{r: &Result{Program: program, Row: row, Env: envs[0]}, opt: opt, row: row, envs: envs, spare: opt.spare()}, nil
 }
 
 // proposed are the candidates of the program and, where those are of other forms alone, of its form as written.

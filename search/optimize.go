@@ -175,7 +175,7 @@ func Optimize(ctx context.Context, program *ugraph.Graph, row target.Row, m Meas
 	}
 	all := Sizes(program, opt.Dims)
 	r := &Result{Program: program, Row: row, Env: all[0], Stop: "exhausted"}
-	s := &state{r: r, opt: opt, m: m, lower: lower, row: row, envs: all}
+	s := &state{r: r, opt: opt, m: m, lower: lower, row: row, envs: all, spare: opt.spare()}
 	base, err := cost.Graph(program, all[0], &row)
 	if err != nil {
 		return nil, err
@@ -222,8 +222,9 @@ type state struct {
 	plain bool // only the program as it is written, not its other forms
 	judge func() (*stability.Judge, error)
 
-	windowTerms int         // that the algebra has used in windows
-	pieces      verify.Memo // of candidates that were verified piece by piece; forms and their lowered ones share most
+	spare       chan struct{} // holds an element for each core beside the first that is in use
+	windowTerms int           // that the algebra has used in windows
+	pieces      verify.Memo   // of candidates that were verified piece by piece; forms and their lowered ones share most
 }
 
 func (s *state) report(stage string, done, of int) {

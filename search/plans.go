@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"sort"
-
-	"golang.org/x/sync/errgroup"
+	"sync"
+	"sync/atomic"
 
 	"github.com/morgana-ml/morgana/search/partition"
 )
@@ -144,7 +144,7 @@ func (s *state) partition(ctx context.Context, variants []variant, best float64,
 		found := make([]*partition.Plan, len(batch))
 		err := s.each(len(batch), func(i int) error {
 			var err error
-			found[i], err = orNone(partition.Best(ctx, batch[i].dag, &s.row, partition.Options{Sizes: s.envs, Top: s.opt.limits.tilings, Below: best * s.opt.limits.slack}))
+			found[i], err = orNone(partition.Best(ctx, batch[i].dag, &s.row, partition.Options{Sizes: s.envs, Top: s.opt.limits.tilings, Below: best * s.opt.limits.slack, Each: s.each}))
 			return err
 		})
 		if err != nil {
@@ -166,19 +166,32 @@ func (s *state) partition(ctx context.Context, variants []variant, best float64,
 	return out, nil
 }
 
-// each runs f for 0 ≤ i < n on the cores of the search and returns the error of the least i that has one.
+// each runs f for 0 ≤ i < n on this core and those of the search that are free, and returns the error of the least i
+// that has one. A function may call it again: no more cores are used for that.
 func (s *state) each(n int, f func(i int) error) error {
 	errs := make([]error, n)
-	var g errgroup.Group
-	g.SetLimit(s.jobs())
-	for i := range n {
-		g.Go(func() error {
-			defer recovered(&errs[i])
-			errs[i] = f(i)
-			return nil
-		})
+	var next atomic.Int64
+	work := func() {
+		for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+			func() {
+				defer recovered(&errs[i])
+				errs[i] = f(i)
+			}()
+		}
 	}
-	g.Wait() // the functions return no error
+	var g sync.WaitGroup
+	for range n - 1 {
+		select {
+		case s.spare <- struct{}{}:
+			g.Go(func() {
+				defer func() { <-s.spare }()
+				work()
+			})
+		default:
+		}
+	}
+	work()
+	g.Wait()
 	for _, err := range errs {
 		if err != nil {
 			return err

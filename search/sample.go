@@ -43,7 +43,7 @@ func Sample(ctx context.Context, program *ugraph.Graph, row target.Row, m Measur
 	opt.fill()
 	opt.Top = max(opt.Top, d.Count)
 	all := Sizes(program, opt.Dims)[:1]
-	s := &state{r: &Result{Program: program, Row: row, Env: all[0]}, opt: opt, m: m, lower: lower, row: row, envs: all}
+	s := &state{r: &Result{Program: program, Row: row, Env: all[0]}, opt: opt, m: m, lower: lower, row: row, envs: all, spare: opt.spare()}
 	s.r.Baseline = &Choice{Graph: program, Lowered: program}
 	s.r.Best = s.r.Baseline
 	primitive, err := library.Expand(program)

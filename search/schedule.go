@@ -31,7 +31,7 @@ func (s *state) explore(ctx context.Context, dag *expr.DAG, terms int) (explored
 		return out, nil
 	}
 	s.report("algebra", 0, 1)
-	res, err := algebra.Explore(ctx, dag, algebra.Options{Workers: s.jobs(), MaxTerms: terms, MaxValues: s.opt.limits.values, MaxTests: s.opt.limits.tests})
+	res, err := algebra.Explore(ctx, dag, algebra.Options{Workers: s.opt.jobs(), MaxTerms: terms, MaxValues: s.opt.limits.values, MaxTests: s.opt.limits.tests})
 	if err != nil {
 		return out, err
 	}
@@ -98,12 +98,16 @@ type origin struct {
 	parts    []candidate
 }
 
-func (s *state) jobs() int {
-	if s.opt.Jobs < 1 {
+// jobs is the number of cores of the search.
+func (o *Options) jobs() int {
+	if o.Jobs < 1 {
 		return runtime.GOMAXPROCS(0)
 	}
-	return s.opt.Jobs
+	return o.Jobs
 }
+
+// spare has room for the cores of the search beside the first.
+func (o *Options) spare() chan struct{} { return make(chan struct{}, o.jobs()-1) }
 
 // schedule partitions the variants into kernels and schedules them, then takes several tilings of the
 // best ones, ordered by predicted time.

@@ -284,7 +284,7 @@ func (w *inquiry) algebra(ctx context.Context, d, form *expr.DAG) (*expr.DAG, er
 	if n := d.Operators(); n > w.opt.limits.operators {
 		return nil, w.end(StageLanguage, "the program has %d operators, and is explored in windows of at most %d: forms of the whole are not looked for; predicted %.1f µs against %.1f µs", n, w.opt.limits.operators, a.PredictedUS, a.WinnerUS)
 	}
-	opt := algebra.Options{Workers: w.jobs(), MaxValues: w.opt.limits.values, MaxTests: w.opt.limits.tests}
+	opt := algebra.Options{Workers: w.opt.jobs(), MaxValues: w.opt.limits.values, MaxTests: w.opt.limits.tests}
 	f, err := algebra.WhyNot(ctx, d, form, opt)
 	if err != nil {
 		return nil, err

@@ -29,6 +29,10 @@
 // scaling was cheaper in the kernel after the product than in its own). Programs of up to 6 operators
 // are not condensed.
 //
+// Why four at a time? When a group comes out of the queue to be priced, the next three that wait for theirs are priced
+// with it, on whatever cores are free (Options.Each). All below the optimum are priced anyhow, in any order; so at most
+// three too many are, the plan is the same, and so are the counts for any number of cores.
+//
 // Why segments? Beyond 48 cells ideals are too many. The program is then cut in topological order into
 // segments that are solved one by one; a border between segments is a border between kernels.
 package partition

@@ -15,13 +15,11 @@ func Grouped(ctx context.Context, d *expr.DAG, groups [][]int, row *target.Row, 
 		return nil, err
 	}
 	p := s.plan()
-	for _, nodes := range groups {
-		g, err := s.group(nodes)
-		if err != nil {
-			return nil, err
-		}
+	if p.Groups, err = s.choices(groups); err != nil {
+		return nil, err
+	}
+	for _, g := range p.Groups {
 		p.US += g.US()
-		p.Groups = append(p.Groups, g)
 	}
 	p.Stats = s.stats
 	return p, nil

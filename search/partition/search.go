@@ -29,6 +29,9 @@ type Options struct {
 	// of, and Inner the names of d's inputs and outputs that lie within it.
 	ProgramBytes []float64
 	Inner        []string
+	// Each runs f for 0 ≤ i < n on the cores that are free and returns the error of the least i that has one; nil:
+	// one after the other. The plan and its counts do not depend on it.
+	Each func(n int, f func(i int) error) error
 }
 
 // Limits of one segment: beyond them the program is cut in topological order first.
@@ -37,6 +40,10 @@ const (
 	maxIdeals    = 20000
 	condenseFrom = 6 // operators
 )
+
+// ahead is the number of groups that are priced together: the one that is next, and the next ones that were not priced
+// when it came out of the queue. Few of them would not have been priced at all: those beyond the optimum.
+const ahead = 4
 
 // ErrNoPlan says that no partition within the limits has a schedule that fits, or none below Options.Below.
 type ErrNoPlan struct {
@@ -51,10 +58,23 @@ func (e *ErrNoPlan) Error() string {
 	return fmt.Sprintf("%s: no partition into kernels fits the target", e.Program)
 }
 
+// inTurn runs f for 0 ≤ i < n.
+func inTurn(n int, f func(i int) error) error {
+	for i := range n {
+		if err := f(i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // newSearch is a search with the defaults of the limits, and the options with the bytes of the program.
 func newSearch(ctx context.Context, d *expr.DAG, row *target.Row, opt Options) (*search, error) {
 	if opt.Sizes == nil {
 		opt.Sizes = []ugraph.Env{{}}
+	}
+	if opt.Each == nil {
+		opt.Each = inTurn
 	}
 	if opt.MaxOperators == 0 {
 		opt.MaxOperators = 16
@@ -109,7 +129,8 @@ func Whole(ctx context.Context, d *expr.DAG, row *target.Row, opt Options) (*Pla
 	if !s.within(s.all) || !s.connected(s.all) {
 		return nil, Stats{}, none
 	}
-	g, err := s.schedule(s.nodes(s.all), max(1, opt.Top), opt.Below)
+	g, stats, err := s.schedule(s.nodes(s.all), max(1, opt.Top), opt.Below)
+	s.stats.Stats.Add(stats)
 	if err == nil {
 		err = ctx.Err()
 	}
@@ -152,14 +173,14 @@ func Best(ctx context.Context, d *expr.DAG, row *target.Row, opt Options) (*Plan
 		if err != nil {
 			return nil, err
 		}
-		for _, nodes := range groups {
-			g, err := s.group(nodes)
-			if err != nil {
-				return nil, err
-			}
-			p.US += g.US()
-			p.Groups = append(p.Groups, g)
+		list, err := s.choices(groups)
+		if err != nil {
+			return nil, err
 		}
+		for _, g := range list {
+			p.US += g.US()
+		}
+		p.Groups = append(p.Groups, list...)
 		cells = cells[n:]
 	}
 	p.Stats = s.stats
@@ -396,63 +417,78 @@ func (s *search) nodes(set cellSet) []int {
 	return out
 }
 
-func (s *search) schedule(nodes []int, top int, below float64) (Group, error) {
+// schedule is a group with the tilings that are predicted below a time, 0 for all, the best first; none is no error.
+func (s *search) schedule(nodes []int, top int, below float64) (Group, schedule.Stats, error) {
 	w, inner := s.naming.window(nodes, s.opt.Inner)
 	g := Group{DAG: w, Nodes: nodes, inner: inner}
 	best, stats, err := schedule.Best(s.ctx, loop.Forms(w), schedule.Options{Row: s.row, Sizes: s.opt.Sizes, Top: top, Below: below,
 		ProgramBytes: s.bytes, InnerInputs: inner.in, InnerOutputs: inner.out})
-	s.stats.Stats.Add(stats)
 	g.Choices = best
-	return g, err
+	return g, stats, err
 }
 
-// price is the exact time of a group and its tax, or +Inf where it is refused or more than below.
-func (s *search) price(set cellSet, below float64) (float64, error) {
-	if us, ok := s.memo[set]; ok {
-		return us, nil
+// ask is a group whose exact time, with its tax, is asked for if it is at most below.
+type ask struct {
+	set   cellSet
+	below float64
+}
+
+// known is the time of a group where it is known; +Inf: refused, or more than below.
+func (s *search) known(a ask) (float64, bool) {
+	if us, ok := s.memo[a.set]; ok {
+		return us, true
 	}
-	if us, ok := s.failed[set]; ok && below <= us {
-		return math.Inf(1), nil
+	if us, ok := s.failed[a.set]; ok && a.below <= us || a.below <= 0 {
+		return math.Inf(1), true
 	}
-	if below <= 0 {
-		return math.Inf(1), nil
+	return 0, false
+}
+
+// price finds the times of different groups, whose times are known then.
+func (s *search) price(asks []ask) error {
+	groups, stats := make([]Group, len(asks)), make([]schedule.Stats, len(asks))
+	limit := func(a ask) float64 {
+		if math.IsInf(a.below, 1) {
+			return 0
+		}
+		return max(a.below-s.tax, 1e-9)
 	}
-	s.stats.Priced++
-	limit := below
-	if math.IsInf(limit, 1) {
-		limit = 0
-	}
-	if limit > 0 {
-		limit = max(limit-s.tax, 1e-9)
-	}
-	g, err := s.schedule(s.nodes(set), 1, limit)
-	if err != nil {
-		return 0, err
-	}
-	if len(g.Choices) == 0 {
-		if limit > 0 {
-			s.failed[set] = below
-		} else {
+	err := s.opt.Each(len(asks), func(i int) (err error) {
+		groups[i], stats[i], err = s.schedule(s.nodes(asks[i].set), 1, limit(asks[i]))
+		return err
+	})
+	for i, a := range asks {
+		s.stats.Priced++
+		s.stats.Stats.Add(stats[i])
+		switch {
+		case len(groups[i].Choices) > 0:
+			s.memo[a.set] = groups[i].US() + s.tax
+		case limit(a) > 0:
+			s.failed[a.set] = a.below
+		case err == nil:
 			s.stats.Refused++
-			s.memo[set] = math.Inf(1)
+			s.memo[a.set] = math.Inf(1)
 		}
-		return math.Inf(1), nil
 	}
-	us := g.US() + s.tax
-	s.memo[set] = us
-	return us, nil
+	return err
 }
 
-// group is a group of the plan with all its choices.
-func (s *search) group(nodes []int) (Group, error) {
-	g, err := s.schedule(nodes, s.opt.Top, 0)
-	if err == nil && len(g.Choices) == 0 {
-		err = s.ctx.Err()
-		if err == nil {
-			err = &ErrNoPlan{Program: s.d.Name}
+// choices are the groups of a plan with all their choices.
+func (s *search) choices(lists [][]int) ([]Group, error) {
+	groups, stats := make([]Group, len(lists)), make([]schedule.Stats, len(lists))
+	err := s.opt.Each(len(lists), func(i int) (err error) {
+		groups[i], stats[i], err = s.schedule(lists[i], s.opt.Top, 0)
+		if err == nil && len(groups[i].Choices) == 0 {
+			if err = s.ctx.Err(); err == nil {
+				err = &ErrNoPlan{Program: s.d.Name}
+			}
 		}
+		return err
+	})
+	for _, st := range stats {
+		s.stats.Stats.Add(st)
 	}
-	return g, err
+	return groups, err
 }
 
 // edge is a group that leads from one ideal to another.
@@ -501,10 +537,11 @@ func (s *search) segment(lists [][]int) ([][]int, error) {
 		incumbent = s.opt.Below
 	}
 	if s.within(s.all) && s.connected(s.all) {
-		us, err := s.price(s.all, incumbent)
-		if err != nil {
+		whole := ask{s.all, incumbent}
+		if err := s.price([]ask{whole}); err != nil {
 			return nil, err
 		}
+		us, _ := s.known(whole)
 		incumbent = min(incumbent, us)
 	}
 	rest := map[cellSet]float64{}
@@ -544,13 +581,33 @@ func (s *search) segment(lists [][]int) ([][]int, error) {
 			continue
 		}
 		if !e.exact {
-			us, err := s.price(e.to&^e.from, incumbent-e.start-bound(e.to))
-			if err != nil {
+			batch, asks := []edge{e}, []ask(nil)
+			for q.Len() > 0 && len(batch) < ahead && !(*q)[0].exact {
+				next := heap.Pop(q).(edge)
+				if _, ok := before[next.to]; !ok {
+					batch = append(batch, next)
+				}
+			}
+			below := func(e edge) float64 { return incumbent - e.start - bound(e.to) }
+			for _, e := range batch {
+				a := ask{e.to &^ e.from, below(e)}
+				if _, ok := s.known(a); !ok && !slices.ContainsFunc(asks, func(x ask) bool { return x.set == a.set }) {
+					asks = append(asks, a)
+				}
+			}
+			if err := s.price(asks); err != nil {
 				return nil, err
 			}
-			e.us, e.exact = us, true
-			if e.total = e.start + us + bound(e.to); e.total <= incumbent*1.005 && !math.IsInf(us, 1) {
-				heap.Push(q, e)
+			for _, e := range batch {
+				us, ok := s.known(ask{e.to &^ e.from, below(e)})
+				if !ok { // asked for with another limit
+					heap.Push(q, e)
+					continue
+				}
+				e.us, e.exact = us, true
+				if e.total = e.start + us + bound(e.to); e.total <= incumbent*1.005 && !math.IsInf(us, 1) {
+					heap.Push(q, e)
+				}
 			}
 			continue
 		}
