@@ -1,11 +1,8 @@
 package verify
 
 import (
-	"context"
 	"strings"
 	"testing"
-
-	"github.com/morgana-ml/morgana/models/programs/programtest"
 )
 
 // rowPairs look rows up, round to f8, or order what integers make.
@@ -70,12 +67,7 @@ var rowPairs = []struct {
 func TestRowPairs(t *testing.T) {
 	for _, p := range rowPairs {
 		b := strings.Replace(p.head, "program p", "program q", 1)
-		r, err := Equal(context.Background(), programtest.Parse(t, p.head+" "+p.a+" }"), programtest.Parse(t, b+" "+p.b+" }"), Options{Seed: 2})
-		if err != nil {
-			t.Errorf("%s: %v", p.name, err)
-			continue
-		}
-		if r.Equal != p.equal {
+		if r := verifyTexts(t, p.head+" "+p.a+" }", b+" "+p.b+" }", 2); r.Equal != p.equal {
 			t.Errorf("%s: equal = %v: %s", p.name, r.Equal, r.Reason)
 		}
 	}
@@ -95,14 +87,9 @@ var tileLookups = []struct {
 
 func TestTileLookups(t *testing.T) {
 	head := "(X: f32[8], T: f32[20], I: i32[8]) -> (Y) { "
-	a := programtest.Parse(t, "program p"+head+"Y = X + 0 * sum(gather(T, slice(I, axis=0, start=0, end=2)), axis=0, keepdims=true) }")
+	a := "program p" + head + "Y = X + 0 * sum(gather(T, slice(I, axis=0, start=0, end=2)), axis=0, keepdims=true) }"
 	for _, p := range tileLookups {
-		r, err := Equal(context.Background(), a, programtest.Parse(t, "ugraph p for p"+head+p.body+" }"), Options{Seed: 2})
-		if err != nil {
-			t.Errorf("%s: %v", p.name, err)
-			continue
-		}
-		if r.Equal != p.equal {
+		if r := verifyTexts(t, a, "ugraph p for p"+head+p.body+" }", 2); r.Equal != p.equal {
 			t.Errorf("%s: equal = %v: %s", p.name, r.Equal, r.Reason)
 		}
 	}

@@ -75,18 +75,16 @@ func selects(g *ugraph.Graph) bool {
 func computing(g *ugraph.Graph) int {
 	count := 0
 	for i := range g.Nodes {
-		n := &g.Nodes[i]
+		n, own := &g.Nodes[i], 1
 		switch n.Op.Info().Class {
 		case ugraph.Movement, ugraph.Source:
+			own = 0
 		case ugraph.Composite:
 			if def, err := library.Define(n.Op, n.Attrs, g.ArgTypes(n)); err == nil {
-				count += computing(def)
-				continue
+				own = computing(def)
 			}
-			count++
-		default:
-			count++
 		}
+		count += own
 	}
 	return count
 }

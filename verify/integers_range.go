@@ -86,7 +86,7 @@ func (u *integerUse) follow(g *ugraph.Graph, v ugraph.ValueID) (reached []int) {
 				u.number = true
 			case n.Op == ugraph.OpScatterAdd: // a sum of integers
 				u.computed = true
-			case n.Op == ugraph.OpLoad, n.Op.Info().Class == ugraph.Movement, n.Op == ugraph.OpCast && g.Value(n.Results[0]).DType.Size() > g.Value(v).DType.Size():
+			case moves(g, n):
 				for _, r := range n.Results {
 					reached = append(reached, u.follow(g, r)...)
 				}

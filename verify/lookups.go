@@ -130,18 +130,22 @@ var takesPart = map[ugraph.Op]bool{ugraph.OpSlice: true, ugraph.OpSplit: true, u
 // moved is where the entries of an operator's results come from that only moves them; nil: it computes.
 func (o *origins) moved(g *ugraph.Graph, n *ugraph.Node) []indexSource {
 	switch {
-	case n.Op == ugraph.OpGather, n.Op == ugraph.OpLoad:
+	case n.Op == ugraph.OpGather:
 		return o.from[n.Args[0]]
-	case n.Op == ugraph.OpScatterAdd, len(n.Args) == 0:
+	case n.Op == ugraph.OpScatterAdd, len(n.Args) == 0, !moves(g, n), n.Op == ugraph.OpCast && !g.Value(n.Args[0]).DType.IsInt():
 		return nil
-	case n.Op.Info().Class == ugraph.Movement, n.Op == ugraph.OpCast && g.Value(n.Results[0]).DType.Size() > g.Value(n.Args[0]).DType.Size() && g.Value(n.Args[0]).DType.IsInt():
-		var all []indexSource
-		for _, a := range n.Args {
-			all = joinSources(all, o.from[a])
-		}
-		return all
 	}
-	return nil
+	var all []indexSource
+	for _, a := range n.Args {
+		all = joinSources(all, o.from[a])
+	}
+	return all
+}
+
+// moves tells whether an operator's results are entries of its operands, moved or cast to a wider type.
+func moves(g *ugraph.Graph, n *ugraph.Node) bool {
+	return n.Op == ugraph.OpLoad || n.Op.Info().Class == ugraph.Movement ||
+		n.Op == ugraph.OpCast && g.Value(n.Results[0]).DType.Size() > g.Value(n.Args[0]).DType.Size()
 }
 
 // computed is the origin of the k-th result of an operator that computes it.
