@@ -457,6 +457,9 @@ func (s *search) price(asks []ask) error {
 		groups[i], stats[i], err = s.schedule(s.nodes(asks[i].set), 1, limit(asks[i]))
 		return err
 	})
+	if err != nil {
+		return err
+	}
 	for i, a := range asks {
 		s.stats.Priced++
 		s.stats.Stats.Add(stats[i])
@@ -465,12 +468,12 @@ func (s *search) price(asks []ask) error {
 			s.memo[a.set] = groups[i].US() + s.tax
 		case limit(a) > 0:
 			s.failed[a.set] = a.below
-		case err == nil:
+		default:
 			s.stats.Refused++
 			s.memo[a.set] = math.Inf(1)
 		}
 	}
-	return err
+	return nil
 }
 
 // choices are the groups of a plan with all their choices.
@@ -528,6 +531,31 @@ func (q *queue) Pop() any {
 	return x
 }
 
+// priceEdges makes edges exact: each has the time of its group if that is at most what below leaves for it, else +Inf.
+func (s *search) priceEdges(edges []edge, below func(edge) float64) error {
+	var asks []ask
+	for _, e := range edges {
+		a := ask{e.to &^ e.from, below(e)}
+		if _, ok := s.known(a); ok {
+			continue
+		}
+		if k := slices.IndexFunc(asks, func(x ask) bool { return x.set == a.set }); k >= 0 {
+			asks[k].below = max(asks[k].below, a.below) // what is known at the greater limit is at the other
+		} else {
+			asks = append(asks, a)
+		}
+	}
+	if err := s.price(asks); err != nil {
+		return err
+	}
+	for i := range edges {
+		e := &edges[i]
+		e.us, _ = s.known(ask{e.to &^ e.from, below(*e)})
+		e.exact = true
+	}
+	return nil
+}
+
 // segment returns the groups of the best partition of some cells, as lists of nodes in order.
 func (s *search) segment(lists [][]int) ([][]int, error) {
 	s.prepare(lists)
@@ -581,31 +609,18 @@ func (s *search) segment(lists [][]int) ([][]int, error) {
 			continue
 		}
 		if !e.exact {
-			batch, asks := []edge{e}, []ask(nil)
+			batch := []edge{e}
 			for q.Len() > 0 && len(batch) < ahead && !(*q)[0].exact {
 				next := heap.Pop(q).(edge)
 				if _, ok := before[next.to]; !ok {
 					batch = append(batch, next)
 				}
 			}
-			below := func(e edge) float64 { return incumbent - e.start - bound(e.to) }
-			for _, e := range batch {
-				a := ask{e.to &^ e.from, below(e)}
-				if _, ok := s.known(a); !ok && !slices.ContainsFunc(asks, func(x ask) bool { return x.set == a.set }) {
-					asks = append(asks, a)
-				}
-			}
-			if err := s.price(asks); err != nil {
+			if err := s.priceEdges(batch, func(e edge) float64 { return incumbent - e.start - bound(e.to) }); err != nil {
 				return nil, err
 			}
 			for _, e := range batch {
-				us, ok := s.known(ask{e.to &^ e.from, below(e)})
-				if !ok { // asked for with another limit
-					heap.Push(q, e)
-					continue
-				}
-				e.us, e.exact = us, true
-				if e.total = e.start + us + bound(e.to); e.total <= incumbent*1.005 && !math.IsInf(us, 1) {
+				if e.total = e.start + e.us + bound(e.to); e.total <= incumbent*1.005 && !math.IsInf(e.us, 1) {
 					heap.Push(q, e)
 				}
 			}
