@@ -46,7 +46,7 @@ func (c *check) answer() error {
 	pieces := computing(c.b) > 1 && !c.opt.StrictNaN
 	why := ""
 	var err error
-	early := pieces && (computing(c.a) >= large || selects(c.a))
+	early := pieces && (computing(c.a) >= large || crowded(c.a))
 	if early {
 		if why, err = c.compose(); err != nil || c.res.Equal {
 			return err
@@ -64,29 +64,24 @@ func (c *check) answer() error {
 	return nil
 }
 
-// selects tells whether a program's results depend on an order, of which the whole needs as many tests as there are
-// orders, and a piece that ends before it none.
-func selects(g *ugraph.Graph) bool {
-	return slices.ContainsFunc(g.Nodes, func(n ugraph.Node) bool { return n.Op.Info().Class == ugraph.Selection })
+// crowded tells whether the whole of a program needs many tests or entries where a piece that ends before it needs few:
+// results that depend on an order are tested for as many orders as there are, and sines of positions are evaluated entry by
+// entry at the real size.
+func crowded(g *ugraph.Graph) bool {
+	return slices.ContainsFunc(g.Nodes, func(n ugraph.Node) bool {
+		return n.Op.Info().Class == ugraph.Selection || n.Op == ugraph.OpRope || n.Op == ugraph.OpSin || n.Op == ugraph.OpCos
+	})
 }
 
-// computing counts the operators and kernels of a graph that do more than move entries; a composite operator counts as
-// those of its definition.
+// computing counts the operators and kernels of a graph that do more than move entries.
 func computing(g *ugraph.Graph) int {
-	count := 0
+	n := 0
 	for i := range g.Nodes {
-		n, own := &g.Nodes[i], 1
-		switch n.Op.Info().Class {
-		case ugraph.Movement, ugraph.Source:
-			own = 0
-		case ugraph.Composite:
-			if def, err := library.Define(n.Op, n.Attrs, g.ArgTypes(n)); err == nil {
-				own = computing(def)
-			}
+		if c := g.Nodes[i].Op.Info().Class; c != ugraph.Movement && c != ugraph.Source {
+			n++
 		}
-		count += own
 	}
-	return count
+	return n
 }
 
 // identity is 0 … n−1.
