@@ -332,7 +332,7 @@
 // Errors: each claim may err by 2^-10 of what is allowed, and at most 2^10 claims are tried, refuted ones and definitions included. Pieces
 // depend on nothing but their two graphs, so their verdicts can be kept, and candidates share them (Options.Memo).
 //
-// The order: a program of 16 operators or more, or with an argmax or top-k, is tried piece by piece first, another one as a whole
+// The order: a program of 16 operators or more, or with an argmax, top-k or sines of positions (rope), is tried piece by piece first, another one as a whole
 // first. A graph that is congruent needs no test.
 //
 // # Entries of the real size
