@@ -9,6 +9,7 @@ import (
 type algebra[V any] interface {
 	lit(n ugraph.Number) V
 	integer(n int64) V
+	datum(n int64) V // an integer that a graph turns into a number
 	add(a, b V) V
 	sub(a, b V) V
 	mul(a, b V) V

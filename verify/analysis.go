@@ -21,18 +21,20 @@ type dual struct {
 // analysis evaluates graphs over duals. It lists the arguments of all exponentials.
 type analysis struct {
 	fieldAlgebra
-	comp  int              // the component of exponents
-	tape  *tape            // nil: derivatives are not asked for
-	args  []dual           // distinct arguments of exponentials
-	seen  map[uint64]bool  // their keys
-	fresh map[uint64]int32 // variables' entries of the tape
-	block int              // the input whose degrees are counted, maxima with it; −1: none
-	dir   field.Key        // of the directions of derivatives
-	over  bool
-	lower *exponents     // the exponents one level lower: how inner exponentials depend on each other; nil: none
-	inner map[uint64]int // residue of an inner exponent → its number in lower
-	basis map[int]int32  // number of a basis exponent of lower → its entry of the tape
-	most  int            // more exponents than these make the bound void: the evaluation stops; 0: no limit
+	comp int    // the component of exponents
+	tape *tape  // nil: derivatives are not asked for
+	args []dual // distinct arguments of exponentials
+
+	argDegree int32            // the greatest degree of an argument's numerator and denominator together
+	seen      map[uint64]bool  // their keys
+	fresh     map[uint64]int32 // variables' entries of the tape
+	block     int              // the input whose degrees are counted, maxima with it; −1: none
+	dir       field.Key        // of the directions of derivatives
+	over      bool
+	lower     *exponents     // the exponents one level lower: how inner exponentials depend on each other; nil: none
+	inner     map[uint64]int // residue of an inner exponent → its number in lower
+	basis     map[int]int32  // number of a basis exponent of lower → its entry of the tape
+	most      int            // more exponents than these make the bound void: the evaluation stops; 0: no limit
 
 	hashed  map[uint64]bool // what was hashed: opaque values, arguments of maxima
 	sparse  *sparse         // counts exponential monomials; nil: they are not asked for
@@ -106,6 +108,9 @@ func (a *analysis) lit(n ugraph.Number) dual {
 
 func (a *analysis) integer(n int64) dual { return a.constant(a.s.Int(n)) }
 
+// datum is constant to all exponents, but a difference of outputs is a polynomial in it.
+func (a *analysis) datum(n int64) dual { return dual{v: a.s.Int(n), nx: 1} }
+
 // variable is a value that is a variable of its own: an input, an opaque value, a maximum.
 func (a *analysis) variable(v field.Value, key uint64, kind int32) dual {
 	x := dual{v: v, nx: 1}
@@ -157,7 +162,7 @@ func inverse(x dual) dual {
 
 // isZero tells whether a value is an exact 0, of degree 0. A sum of exponentials that happens to vanish is not.
 func isZero(x dual) bool {
-	return x.q == nil && x.v.Kind == field.Ord && x.v.C == [field.MaxComponents]uint64{}
+	return x.q == nil && x.v.Kind == field.Ord && x.v.C == [field.MaxComponents]uint64{} && x.nx == 0 && x.dx == 0
 }
 
 // epsilon is exp of a value in either form, with the bookkeeping of ε.
@@ -319,6 +324,7 @@ func (a *analysis) exp(x dual) dual {
 	if isZero(x) {
 		return dual{v: v}
 	}
+	a.argDegree = max(a.argDegree, x.nx+x.dx)
 	if x.v.Mask>>a.comp&1 != 0 {
 		k := x.v.C[a.comp]
 		if !a.seen[k] {

@@ -22,7 +22,7 @@ type bound struct {
 	literalBits int // of the numbers in both graphs
 	roots       int
 	degree      int64 // of a difference of two outputs
-	least       int   // number of tests that must be made at least
+	argDegree   int64 // of a difference of two arguments of exponentials
 	weak        *weak // bound 3.1; nil: 3.2
 	squares     int   // model Q: classes of compared differences
 }
@@ -40,7 +40,7 @@ func (b *bound) tests(opt Options) (int, error) {
 	if b.log2 > -0.25 {
 		return 0, void(&errUndecided{fmt.Sprintf("the error bound is void (2^%.1f for one test)", b.log2)})
 	}
-	n := max(2, float64(b.least), math.Ceil(want/-b.log2))
+	n := max(2, math.Ceil(want/-b.log2))
 	if b.cells < 1 {
 		// Log1p: for cells below 2^-53 the difference 1 − cells would be 1, and no test too few.
 		n = max(n, math.Ceil(want*math.Ln2/-math.Log1p(-b.cells)))
@@ -155,6 +155,7 @@ func (c *check) bound(in *instance, st setting) (*bound, error) {
 		b.cells *= cellOfOrder(a.s.Compared())
 	}
 	b.degree = dx + dz
+	b.argDegree = 2 * int64(a.argDegree)
 	return b, b.literals(c.literalBits(a.s), st.comps)
 }
 

@@ -144,7 +144,7 @@ func (e *engine[V]) rope(g *ugraph.Graph, n *ugraph.Node, x, pos *tensor[V]) (*t
 			if inter {
 				a, b = row*d+2*i, row*d+2*i+1
 			}
-			sin, cos := e.alg.sinCos(e.alg.mul(e.alg.integer(pos.i[o[0]]), freq[i]))
+			sin, cos := e.alg.sinCos(e.alg.mul(e.alg.datum(pos.i[o[0]]), freq[i]))
 			t.f[a] = e.alg.sub(e.alg.mul(x.f[a], cos), e.alg.mul(x.f[b], sin))
 			t.f[b] = e.alg.add(e.alg.mul(x.f[b], cos), e.alg.mul(x.f[a], sin))
 		}

@@ -309,6 +309,13 @@ func (c *check) tryInstance(r reading, w way, opaque bool) (*mismatch, error) {
 	if err != nil {
 		return nil, err
 	}
+	if q := s.maskedAxis; s.masked >= 0 {
+		if real, ok := s.number(q); ok && real <= in.size[s.find(q)] { // the columns have no weights
+			if s.maskedBits = real; real > maxMaskBits {
+				s.masked = -1
+			}
+		}
+	}
 	pl.single, pl.free = single, free
 	small, err := solve(pl)
 	if err != nil || !c.sameRows(in, small) {
@@ -381,8 +388,14 @@ func (c *check) tryInstance(r reading, w way, opaque bool) (*mismatch, error) {
 		return nil, err
 	}
 	first, each := 1, tests
+	if tests, err = labels.eachValue(tests); err != nil {
+		return nil, err
+	}
 	if len(labels.exhaustive) > 0 {
 		first = 0 // all values in turn, from the first test on
+	}
+	if labels.patterns*tests > maxTests {
+		return nil, &errUndecided{fmt.Sprintf("%d tests would be needed of each of %d masks, more than %d of all", tests, labels.patterns, maxTests)}
 	}
 	if labels.patterns > 0 { // so many tests for each pattern
 		first, tests = 0, tests*labels.patterns

@@ -386,7 +386,7 @@ func (e *engine[V]) cast(t *tensor[V], at int, x *tensor[V], from int) error {
 	case x.f == nil && t.f == nil:
 		t.i[at] = castInt(t.dt, x.i[from])
 	case x.f == nil:
-		t.f[at] = e.alg.integer(x.i[from])
+		t.f[at] = e.alg.datum(x.i[from])
 		if t.dt == ugraph.F8E4M3 {
 			t.f[at] = e.alg.narrow(t.dt, t.f[at])
 		}

@@ -18,6 +18,7 @@ func (a fieldAlgebra) lit(n ugraph.Number) field.Value {
 }
 
 func (a fieldAlgebra) integer(n int64) field.Value                 { return a.s.Int(n) }
+func (a fieldAlgebra) datum(n int64) field.Value                   { return a.s.Int(n) }
 func (a fieldAlgebra) add(x, y field.Value) field.Value            { return a.s.Add(x, y) }
 func (a fieldAlgebra) sub(x, y field.Value) field.Value            { return a.s.Sub(x, y) }
 func (a fieldAlgebra) mul(x, y field.Value) field.Value            { return a.s.Mul(x, y) }

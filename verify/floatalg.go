@@ -31,6 +31,7 @@ func (a floatAlgebra) noisy(x float64) float64 {
 
 func (floatAlgebra) lit(n ugraph.Number) float64          { return n.Float64() }
 func (floatAlgebra) integer(n int64) float64              { return float64(n) }
+func (floatAlgebra) datum(n int64) float64                { return float64(n) }
 func (a floatAlgebra) add(x, y float64) float64           { return a.noisy(x + y) }
 func (a floatAlgebra) sub(x, y float64) float64           { return a.noisy(x - y) }
 func (a floatAlgebra) mul(x, y float64) float64           { return a.noisy(x * y) }

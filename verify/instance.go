@@ -50,6 +50,7 @@ type sizing struct {
 	stacks                        map[int][]int // slot of a grid count → axes of extent 1 per block that are stacked along it
 	masked, maskedDim, maskedAxis int           // the mask of columns: its input (−1: none), the dimension and axis that it masks
 	maskedLoop                    bool          // a loop cuts that axis
+	maskedBits                    int           // its columns where they have no weights, and all their masks are tried; else 0
 
 	indices   bool                  // argmax and top-k find indices that are computed with
 	casts     map[*ugraph.Node]bool // of integers that depend on inputs, to floats

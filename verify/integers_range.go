@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"math"
 	"slices"
 
 	"github.com/morgana-ml/morgana/ugraph"
@@ -32,8 +33,10 @@ func (c *check) integerRange(in *instance, i int) (lo, hi int64) {
 type integerUse struct {
 	limit    int64
 	index    bool // some gather or scatter_add uses it
+	uneven   bool // some table has rows that are never drawn, though the program accepts their indices
 	computed bool
-	number   bool // it becomes a float, or is moved to an output
+	number   bool // it becomes a float
+	moved    bool // it is moved to an output
 }
 
 // integerUse is what both graphs do with an input.
@@ -45,15 +48,34 @@ func (c *check) integerUse(in *instance, i int) integerUse {
 			use.follow(c.b, c.b.Inputs[j].Value)
 		}
 	}
+	type rows struct {
+		real ugraph.Dim
+		here int64
+	}
+	var tables []rows
+	accepted := int64(math.MaxInt64) // indices of the real size that the program accepts in every entry, where numbers say so
 	for side := range 2 {
 		for _, k := range c.lookups(side) {
+			for _, x := range k.sources {
+				if n, ok := k.extent().Const(); ok && x.input == i && x.part == "" && side == 0 {
+					accepted = min(accepted, n)
+				}
+			}
 			if !slices.ContainsFunc(k.sources, func(x indexSource) bool { return x.input == i }) {
 				continue
 			}
+			use.index = true
 			if d, _, err := in.extent(k.g, k.node.Args[0], k.axis); err == nil {
+				tables = append(tables, rows{k.extent(), int64(d)})
 				use.limit = min(use.limit, int64(d))
-				use.index = true
+			} else {
+				use.uneven = true
 			}
+		}
+	}
+	for _, t := range tables {
+		if n, ok := t.real.Const(); t.here > use.limit && !(ok && n > accepted) {
+			use.uneven = true
 		}
 	}
 	return use
@@ -65,7 +87,7 @@ func (u *integerUse) follow(g *ugraph.Graph, v ugraph.ValueID) (reached []int) {
 	for k, o := range g.Outputs {
 		if o.Value == v {
 			reached = append(reached, k)
-			u.number = u.number || g.Level == ugraph.KernelLevel
+			u.moved = u.moved || g.Level == ugraph.KernelLevel
 			// Blocks that combine compute with it.
 			u.computed = u.computed || o.Store != nil && o.Store.Reduce != ""
 		}

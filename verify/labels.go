@@ -182,11 +182,15 @@ func masksOnly(g *ugraph.Graph, v ugraph.ValueID) bool {
 }
 
 // columnBit is entry k of the mask of columns: along every row of the masked axis, and in each of two
-// halves of it where a loop cuts it, the labels are all 0, all 1, or take turns.
+// halves of it where a loop cuts it, the labels are all 0, all 1, or take turns. Theorem 4.2 needs weights for that: the
+// columns of an axis of its real size have any labels.
 func (s *sizing) columnBit(word func(index int) uint64, shape []int, k int) int64 {
 	inner := strides(shape)[s.maskedDim]
 	n := shape[s.maskedDim]
 	p := k / inner % n
+	if s.maskedBits > 0 {
+		return int64(word(k) & 1)
+	}
 	row := k/(inner*n)*inner + k%inner
 	segment, length := 0, n
 	if s.maskedLoop {
@@ -203,12 +207,27 @@ func (s *sizing) columnBit(word func(index int) uint64, shape []int, k int) int6
 	return int64(p)&1 ^ int64(r>>32&1)
 }
 
-// columnPatterns is the number of patterns of a mask of columns: three in each half of what a loop cuts.
+// columnPatterns is the number of patterns of a mask of columns: three in each half of what a loop cuts, or all.
 func (s *sizing) columnPatterns() int {
-	if s.maskedLoop {
+	switch {
+	case s.maskedBits > 0:
+		return 1 << s.maskedBits
+	case s.maskedLoop:
 		return 9
 	}
 	return 3
+}
+
+// maxMaskBits bounds the columns without weights of which all masks are tried.
+const maxMaskBits = 10
+
+// columnPattern is entry k of the mask of columns where every row has the same pattern.
+func (s *sizing) columnPattern(pattern int, shape []int, k int) int64 {
+	if s.maskedBits > 0 {
+		return int64(pattern >> (k / strides(shape)[s.maskedDim] % s.maskedBits) & 1)
+	}
+	half := [2]uint64{uint64(pattern % 3), uint64(pattern / 3 % 3)}
+	return s.columnBit(func(k int) uint64 { return half[k&1] }, shape, k)
 }
 
 // integerSource draws the entries of an integer or boolean input.
@@ -219,8 +238,7 @@ func (c *check) integerSource(in *instance, i int, shape []int, word func(k int)
 	switch {
 	case s.masked == i:
 		if c.assignment >= 0 { // every row alike
-			half := [2]uint64{uint64(c.assignment % 3), uint64(c.assignment / 3 % 3)}
-			word = func(k int) uint64 { return half[k&1] }
+			return func(k int) int64 { return s.columnPattern(c.assignment, shape, k) }
 		}
 		return func(k int) int64 { return s.columnBit(word, shape, k) }
 	case in.different(i):
@@ -255,13 +273,19 @@ func (c *check) labelCells(s *sizing, in *instance, free map[int]bool, columns b
 		}
 		use := c.integerUse(in, i)
 		lo, hi := c.integerRange(in, i)
+		if use.uneven {
+			return nil, &errUndecided{fmt.Sprintf("entries of input %s are indices of tables of different extents: not all rows of the longer one would be looked up", c.a.Value(v).Name)}
+		}
+		if use.index && use.number {
+			return nil, &errIntegers{fmt.Sprintf("input %s is an index and becomes a number, of which there are few in a small table", c.a.Value(v).Name)}
+		}
 		switch {
 		case dt == ugraph.Bool && columns && i == s.masked:
 			l.patterns = s.columnPatterns()
 		case dt == ugraph.Bool:
 			logCells -= seen
 		case c.opaque != nil && use.computed && !use.index:
-		case use.computed && c.opaque == nil && dt.Size() == 1 && seen == 1:
+		case use.computed && c.opaque == nil && dt.Size() == 1 && seen == 1 && !use.index: // an index is drawn from the rows
 			l.exhaustive[i] = true
 		case use.computed && c.opaque == nil:
 			return nil, &errIntegers{"an integer input is compared or computed with, which random values do not exhaust"}
@@ -269,7 +293,7 @@ func (c *check) labelCells(s *sizing, in *instance, free map[int]bool, columns b
 		case use.index:
 			logCells -= seen * math.Log2(float64(hi-lo))
 		}
-		if dt != ugraph.Bool && (c.opaque != nil && use.computed || !use.computed && use.number) {
+		if dt != ugraph.Bool && (c.opaque != nil && use.computed || !use.computed && (use.number || use.moved)) {
 			logCells-- // signs
 			if bits := math.Log2(float64(hi - lo)); l.numbers == 0 || bits < l.numbers {
 				l.numbers = bits
@@ -298,30 +322,44 @@ func (b *bound) account(l *labelCells) {
 	if l.numbers > 0 && b.weak != nil {
 		b.log2 = 0 // exponents of integers of a short range coincide: the bound is void
 	} else if l.numbers > 0 {
-		// A polynomial of degree D in integers of a range R vanishes at a share of at most D/R.
-		b.log2 = math.Log2(math.Exp2(b.log2) + math.Exp2(math.Log2(float64(b.degree)+1)-l.numbers))
-	}
-	if len(l.exhaustive) > 0 {
-		b.least = 2 * exhaustiveValues
+		// A polynomial of degree D in integers of a range R vanishes at a share of at most D/R; a determinant of the
+		// arguments of exponentials is one, too, of the sum of their degrees.
+		degree := float64(b.degree) + 1 + float64(b.terms)*float64(b.argDegree)
+		b.log2 = math.Log2(math.Exp2(b.log2) + math.Exp2(math.Log2(degree)-l.numbers))
 	}
 }
 
 // exhaustiveValues is the number of values of an integer of 8 bits.
 const exhaustiveValues = 256
 
+// eachValue is the number of tests of which each value of an integer of 8 bits takes as many as are given.
+func (l *labelCells) eachValue(tests int) (int, error) {
+	switch n := exhaustiveValues * tests; {
+	case len(l.exhaustive) == 0:
+		return tests, nil
+	case n > maxTests:
+		return 0, void(&errUndecided{fmt.Sprintf("%d tests would be needed of each value of an integer of 8 bits, more than %d of all", tests, maxTests)})
+	default:
+		return n, nil
+	}
+}
+
 // boundOfLabels is the largest error of one test over assignments of boolean and integer inputs: all
-// patterns of a mask of columns, else a few random ones, which differ in which terms they leave.
+// patterns of a mask of columns, or a few of many, which differ in which terms they leave.
 func (c *check) boundOfLabels(in *instance, st setting) (*bound, error) {
-	n := 1
+	assignments := []int{0}
 	switch s := in.sizes; {
+	case s.masked >= 0 && s.maskedBits > 0:
+		all := s.columnPatterns() - 1
+		assignments = []int{0, all, all / 3, all / 5, 1}
 	case s.masked >= 0:
-		n = s.columnPatterns()
+		assignments = identity(s.columnPatterns())
 	case c.hasLabels():
-		n = 4
+		assignments = identity(4)
 	}
 	defer func() { c.assignment = -1 }()
 	var worst *bound
-	for c.assignment = range n {
+	for _, c.assignment = range assignments {
 		b, err := c.bound(in, st)
 		if err != nil {
 			return nil, err

@@ -11,7 +11,7 @@ import (
 // An index that leaves its range is an error when the graph runs, also in an operator that nothing depends on, or of
 // which a slice or a where takes another part. So every index of the candidate must be one that the program looks up
 // on an axis that is no longer: the same value, or entries of inputs that the program looks up. Where the candidate
-// computes an index of its own, all its entries are evaluated at the real size (watched).
+// computes an index of its own, all its entries are evaluated at the real size (watched), which must be one size.
 
 // leavesRange says where an index that the program accepts may leave the range of an axis of the candidate; "" if none does.
 func (c *check) leavesRange() string {
@@ -25,6 +25,9 @@ func (c *check) leavesRange() string {
 			if x.input >= 0 && !c.bounded(&b, x) {
 				return c.uncovered(&b, x)
 			}
+		}
+		if c.own(&b) && len(c.b.Symbols) > 0 {
+			return fmt.Sprintf("%s: the candidate computes an index for an axis of extent %s, and at some size of %s it may leave its range: look up what the program does", b.node.Op, b.extent(), c.b.Symbols[0].Name)
 		}
 		if c.own(&b) && !used[b.node] {
 			// A proof piece by piece does not see it.

@@ -155,7 +155,10 @@ func (o *origins) computed(g *ugraph.Graph, n *ugraph.Node, k int) indexSource {
 	if g.Level != ugraph.KernelLevel {
 		x.v = -1
 	}
-	if n.Op == ugraph.OpArgmax || n.Op == ugraph.OpTopK && k == 1 {
+	switch {
+	case n.Op == ugraph.OpIota:
+		x.below = &g.Value(r).Shape[0]
+	case n.Op == ugraph.OpArgmax || n.Op == ugraph.OpTopK && k == 1:
 		in := g.Value(n.Args[0])
 		ax, _ := ugraph.NormalAxis(n.Attrs.Int("axis", -1), in.Rank())
 		x.below = &in.Shape[ax]

@@ -56,7 +56,10 @@ func (c *check) record(s *sizing, in *instance, w way, r reading, b *bound, ev *
 	c.note("error of one test 2^%.1f, model %s of the maximum, %s square roots", b.log2, r.model, rootsText(r.roots, b))
 	c.noteSymbols(r)
 	c.noteLiterals(b)
-	if s.masked >= 0 {
+	switch {
+	case s.masked >= 0 && s.maskedBits > 0:
+		c.note("mask %s: all of its 2^%d values along a row", c.a.Value(c.a.Inputs[s.masked].Value).Name, s.maskedBits)
+	case s.masked >= 0:
 		c.note("mask %s: columns without any, with all and with both labels, %s", c.a.Value(c.a.Inputs[s.masked].Value).Name, map[bool]string{true: "in every pair of trips", false: "in every row"}[s.maskedLoop])
 	}
 	if c.hasLabels() && b.cells < 1 {

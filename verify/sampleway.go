@@ -83,6 +83,10 @@ func (c *check) tryPlaces(r reading) (*mismatch, error) {
 	if err != nil {
 		return nil, err
 	}
+	each := tests
+	if tests, err = labels.eachValue(tests); err != nil {
+		return nil, err
+	}
 	all := float64(demand) / float64(max(1, evaluated)) * float64(sm.total)
 	whole := !c.partialBlocks && all <= maxDemand
 	if c.piece && (!whole || all*float64(tests) > maxPiece) {
@@ -121,7 +125,7 @@ func (c *check) tryPlaces(r reading) (*mismatch, error) {
 		return nil, err
 	}
 	whole = whole && !c.partialBlocks
-	c.res.Tests, c.res.ErrorLog2 = tests, b.after(tests)
+	c.res.Tests, c.res.ErrorLog2 = tests, b.after(each)
 	if n := max(1, c.opt.Candidates); n > 1 {
 		c.res.ErrorLog2 += math.Log2(float64(n))
 	}

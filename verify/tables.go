@@ -152,7 +152,7 @@ func (c *check) rows(in *instance, ts []*table, least func(q int) int, free map[
 		for _, x := range t.sources {
 			if x.input >= 0 {
 				use := c.integerUse(in, x.input)
-				differ[x.input] = !use.number && !use.computed
+				differ[x.input] = !use.number && !use.moved && !use.computed
 			}
 		}
 	}

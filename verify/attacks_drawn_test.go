@@ -1,0 +1,69 @@
+package verify
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// drawnPairs differ at integers or labels that are easily not drawn: at one value of a byte, at rows that no index
+// reaches in a small table, at a number of columns that is masked, at one size of a symbol.
+var drawnPairs = []struct {
+	name, head, a, b string
+	equal            bool
+}{
+	{"a byte that is an index and compared", "program p(T: f32[100], I: i8[1]) -> (Y) {", "Y = gather(T, I) + where(I < 50, 0, 1)", "Y = gather(T, I)", false},
+	{"a byte that is an index and compared, of one entry", "program p(T: f32[100], I: i8[]) -> (Y) {", "Y = gather(T, I) * where(I < 50, 1, 0)", "Y = gather(T, I)", false},
+	{"a byte that scatters and is compared", "program p(T: f32[100], I: i8[1], V: f32[1]) -> (Y) {", "Y = sum(scatter_add(T, I, V)) + where(I < 50, 0, 1)", "Y = sum(scatter_add(T, I, V)) + 0 * where(I < 50, 0, 1)", false},
+	{"an index that is a number of few values", "program p(T: f32[100], I: i32[5]) -> (Y) { J = cast(I, to=f32)", "Y = gather(T, I) + 0 * J", "Y = gather(T, I) + J * (J - 1) * (J - 2) * (J - 3) * (J - 4) * (J - 5)", false},
+	{"all values but one of a byte", "program p(I: u8[1], X: f32[1]) -> (Y) { J = cast(I, to=f32)", "Y = X + 0 * J", "Y = X + " + butOne(77), false},
+	{"all values but one of a byte in an exponent", "program p(I: u8[1], X: f32[1]) -> (Y) { J = cast(I, to=f32)", "Y = exp(X) + 0 * J", "Y = exp(X + " + butOne(77) + ")", false},
+	{"few values of a byte", "program p(I: u8[4], X: f32[4]) -> (Y) { J = cast(I, to=f32)", "Y = (J - 1) * (J + 1) * X", "Y = (J * J - 1) * X", true},
+	{"bytes in an exponent", "program p(I: i8[4], X: f32[4]) -> (Y) { J = cast(I, to=f32)", "Y = exp(J * X) * exp(X)", "Y = exp((J + 1) * X)", true},
+
+	{"computed indices of a table of any size", "program p(T: f32[N], Z: f32[5]) -> (Y) where 1 <= N <= 1000 {", "Y = Z + 0 * gather(T, iota(n=5))", "Y = Z + 0 * gather(T, iota(n=5) * 2)", false},
+	{"computed indices, no lookup in the program", "program p(T: f32[N], Z: f32[2]) -> (Y) where 1 <= N <= 1000 {", "Y = Z + sum(T)", "Y = Z + sum(T) + 0 * gather(T, iota(n=2))", false},
+	{"computed indices scatter", "program p(T: f32[N], Z: f32[2]) -> (Y) where 1 <= N <= 1000 {", "Y = T", "Y = scatter_add(T, iota(n=2), Z - Z)", false},
+	{"computed indices that only the largest size has", "program p(T: f32[100], Z: f32[N]) -> (Y) where 1 <= N <= 100 {", "Y = Z", "Y = Z + 0 * gather(T, iota(n=N) + 1)", false},
+	{"the same computed indices", "program p(T: f32[N, 4], Z: f32[5, 4]) -> (Y) where 5 <= N <= 1000 {", "Y = Z + gather(T, iota(n=5))", "Y = gather(T, iota(n=5)) + Z", true},
+
+	{"a short table of one part, a long one of all", "program p(U: f32[2], T: f32[3], I: i32[2]) -> (A, Y) { A = gather(U, slice(I, axis=0, start=0, end=1))  P = slice(T, axis=0, start=0, end=2)  Q = slice(T, axis=0, start=2, end=3)",
+		"Y = gather(T, I) + 0 * Q", "Y = gather(concat(P, 0 * Q, axis=0), I)", false},
+	{"tables of parts", "program p(U: f32[2, 4], T: f32[20, 4], I: i32[2]) -> (A, Y) { A = gather(U, slice(I, axis=0, start=0, end=1))  M = cast(iota(n=20) < 2, to=f32)  J = slice(I, axis=0, start=1, end=2)",
+		"Y = gather(T, J)", "Y = gather(T * reshape(M, shape=[20, 1]), J)", false},
+	{"tables of parts of rows", "program p(U: f32[2, 4], T: f32[20, 4], I: i32[2, 3]) -> (A, Y) { A = gather(U, slice(I, axis=0, start=0, end=1))  M = cast(iota(n=20) < 2, to=f32)  J = slice(I, axis=0, start=1, end=2)",
+		"Y = gather(T, J)", "Y = gather(T * reshape(M, shape=[20, 1]), J)", false},
+	{"a short table beside a scatter", "program p(U: f32[2, 4], T: f32[20], I: i32[2], V: f32[1]) -> (A, Y) { A = gather(U, slice(I, axis=0, start=0, end=1))  M = cast(iota(n=20) < 2, to=f32)  J = slice(I, axis=0, start=1, end=2)",
+		"Y = scatter_add(T, J, V)", "Y = T + scatter_add(0 * T, J, V) * M", false},
+	{"a shorter table of all", "program p(U: f32[2, 4], T: f32[20, 4], I: i32[2]) -> (A, Y) { A = gather(U, I)", "Y = gather(T, I)", "Y = gather(slice(T, axis=0, start=0, end=2), I)", true},
+
+	{"four of eight masked", "program p(M: bool[8], X: f32[8]) -> (Y) { K = sum(where(M, 1, 0))", "Y = sum(where(M, X, 0)) + 0 * K", "Y = sum(where(M, X, 0)) + K * (K - 4) * (K - 8) * sum(X)", false},
+	{"two of four masked in every row", "program p(M: bool[3, 4], X: f32[4, 5]) -> (Y) { W = where(M, 1, 0)  K = sum(W, axis=1, keepdims=true)", "Y = W @ X + 0 * K", "Y = W @ X + K * (K - 2) * (K - 4) * sum(X)", false},
+	{"two of four masked beside a maximum", "program p(M: bool[4], X: f32[4]) -> (Y) { K = sum(where(M, 1, 0))", "Y = max(where(M, X, 0)) + 0 * K", "Y = max(where(M, X, 0)) + K * (K - 2) * (K - 4) * sum(X)", false},
+	{"a masked sum in two", "program p(M: bool[8], X: f32[8]) -> (Y) {", "Y = sum(where(M, X, 0))", "Y = sum(X) - sum(where(M, 0, X))", true},
+	{"a masked maximum in two", "program p(M: bool[3, 9], X: f32[9]) -> (Y) {", "Y = max(where(M, X, 0), axis=1)", "A, B, C = split(where(M, X, 0), axis=1, parts=3)  Y = maximum(max(A, axis=1), maximum(max(C, axis=1), max(B, axis=1)))", true},
+
+	{"one value and one order", "program p(I: u8[5], X: f32[5], Z: f32[5], W: f32[5]) -> (Y) { R = where(X < Z, X, Z) + where(Z < W, W, Z)", "Y = R", "Y = R + where(and(I == 77, and(X < Z, Z < W)), 1, 0)", false},
+	{"one value and ties", "program p(I: u8[5], X: f32[5], Z: f32[5], W: f32[5]) -> (Y) { R = where(X < Z, X, Z) + where(Z < W, W, Z)", "Y = R", "Y = R + where(and(I == 77, and(X == Z, Z == W)), 1, 0)", false},
+	{"one value and three signs", "program p(I: u8[5], X: f32[5], Z: f32[5], W: f32[5]) -> (Y) { A = sqrt(X * X)  B = sqrt(Z * Z)  C = sqrt(W * W)", "Y = A + B + C", "Y = A + B + C + where(I == 77, 1, 0) * (A - X) * (B - Z) * (C - W)", false},
+}
+
+// butOne is 0 for every value of a byte J but one.
+func butOne(value int) string {
+	var factors []string
+	for k := range 256 {
+		if k != value {
+			factors = append(factors, fmt.Sprintf("((J - %d) / 64)", k))
+		}
+	}
+	return strings.Join(factors, " * ")
+}
+
+func TestDrawnPairs(t *testing.T) {
+	for _, p := range drawnPairs {
+		b := strings.Replace(p.head, "program p", "program q", 1)
+		if r := verifyTexts(t, p.head+" "+p.a+" }", b+" "+p.b+" }", 2); r.Equal != p.equal {
+			t.Errorf("%s: equal = %v: %s", p.name, r.Equal, r.Reason)
+		}
+	}
+}
