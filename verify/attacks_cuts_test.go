@@ -111,3 +111,19 @@ func TestCutPairs(t *testing.T) {
 		}
 	}
 }
+
+// TestTileOfAWhole: a tile that is larger than an axis that is cut elsewhere, too, is the axis itself, and what divides it
+// is listed once.
+func TestTileOfAWhole(t *testing.T) {
+	head := `ugraph p for p(X: f32[4, S], W: f32[S, 4]) -> (Y) where 1 <= S <= 200 {
+    A = kernel k(X, W) grid(c: S by 6) loop(d: 6 by 2) {
+        x = load(X, c=1, loop=1)
+        store A(reduce=sum) = accum(x @ load(W, c=0, loop=0))
+    }
+`
+	a := head + "Y = kernel j(A, X) grid(r: 4 by 2) { store Y(r=0) = load(A, r=0) - max(load(X, r=0), axis=1, keepdims=true) } }"
+	b := head + "Y = kernel j(A, X) grid(r: 4 by 5) { store Y(r=0) = load(A, r=1) - max(load(X, r=0), axis=1, keepdims=true) } }"
+	if r := verifyTexts(t, a, b, 1); r.Equal {
+		t.Error("columns pass for rows")
+	}
+}

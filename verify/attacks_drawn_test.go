@@ -43,6 +43,23 @@ var drawnPairs = []struct {
 	{"a masked sum in two", "program p(M: bool[8], X: f32[8]) -> (Y) {", "Y = sum(where(M, X, 0))", "Y = sum(X) - sum(where(M, 0, X))", true},
 	{"a masked maximum in two", "program p(M: bool[3, 9], X: f32[9]) -> (Y) {", "Y = max(where(M, X, 0), axis=1)", "A, B, C = split(where(M, X, 0), axis=1, parts=3)  Y = maximum(max(A, axis=1), maximum(max(C, axis=1), max(B, axis=1)))", true},
 
+	{"an index of 64 bits", "program p(T: f32[20], I: i64[4]) -> (Y) { B = slice(T, axis=0, start=0, end=4)", "Y = scatter_add(T, I, B)", "Y = where(iota(n=20) == 0, T + sum(B), T) + 0 * scatter_add(T, I, B)", false},
+	{"positions of a whole table beside rows of a short one", "program p(T: f32[20], I: i32[1]) -> (Y) {", "Y = gather(T, I)", "Y = gather(T, I) + where(gather(iota(n=20), I) == 7, 1, 0)", false},
+	{"an index that argmax found, of a table of any size", "program p(X: f32[3], T: f32[N], Z: f32[]) -> (Y) where 1 <= N <= 100 {", "Y = Z", "Y = Z + 0 * gather(T, argmax(X, axis=0))", false},
+
+	{"a truth value of an undefined one", "program p(X: f32[8], Z: f32[8]) -> (Y) {", "Y = Z < X", "Y = exp(log(Z)) < X", false},
+	{"an index of an undefined one", "program p(X: f32[8]) -> (Y) {", "Y = argmax(X, axis=0)", "Y = argmax(exp(log(X)), axis=0)", false},
+	{"a choice by an undefined one, in pieces", "program p(X: f32[8], Z: f32[8]) -> (Y, K) { K = argmax(X, axis=0)", "Y = where(Z <= 0, X, Z)", "Y = where(Z / Z * Z <= 0, X, Z)", false},
+	{"a choice by a logarithm, in pieces", "program p(X: f32[8], Z: f32[8]) -> (Y, K) { K = argmax(X, axis=0)", "B = Z < X  Y = where(B, X, Z)", "B = exp(log(Z)) < X  Y = where(B, X, Z)", false},
+	{"a truth value the other way round", "program p(X: f32[8], Z: f32[8]) -> (Y) {", "Y = Z + 1 < X", "Y = X > 1 + Z", true},
+
+	{"the order of a selected value", "program p(X: f32[8], Z: f32[8], W: f32[8]) -> (Y) {", "Y = maximum(W, Z) + 0 * X", "Y = maximum(W, where(Z < W, X, Z)) + 0 * X", false},
+	{"the order of a value that two comparisons select", "program p(X: f32[8], Z: f32[8], W: f32[8]) -> (Y) {", "Y = where(W < Z, Z, W) + 0 * X", "S = where(Z < W, X, Z)  Y = where(W < S, S, W) + 0 * X", false},
+	{"the order of a value that truth values select", "program p(X: f32[8], Z: f32[8], W: f32[8], M: bool[8], N: bool[8], O: bool[8]) -> (Y) {", "Y = maximum(W, Z) + 0 * X", "Y = maximum(W, where(and(Z < W, and(M, and(N, O))), X, Z)) + 0 * X", false},
+	{"the order of four values", "program p(X: f32[8], Z: f32[8], W: f32[8], V: f32[8]) -> (Y) { S = where(Z < W, X, W)  R = where(W < S, V, S)", "Y = maximum(W, Z) + 0 * X + 0 * V", "Y = maximum(maximum(W, Z), where(S < R, where(W < S, R, W), W)) + 0 * X + 0 * V", false},
+	{"a clamped value", "program p(X: f32[8], Z: f32[8]) -> (Y) {", "Y = relu(X) + 0 * Z", "S = where(X > 0, Z, X)  Y = where(and(X > 0, S > X), S, relu(X)) + 0 * Z", false},
+	{"a selected value", "program p(X: f32[8], Z: f32[8], W: f32[8]) -> (Y) {", "Y = maximum(W, where(X < 0, W, Z))", "Y = maximum(where(X < 0, W, Z), W)", true},
+
 	{"one value and one order", "program p(I: u8[5], X: f32[5], Z: f32[5], W: f32[5]) -> (Y) { R = where(X < Z, X, Z) + where(Z < W, W, Z)", "Y = R", "Y = R + where(and(I == 77, and(X < Z, Z < W)), 1, 0)", false},
 	{"one value and ties", "program p(I: u8[5], X: f32[5], Z: f32[5], W: f32[5]) -> (Y) { R = where(X < Z, X, Z) + where(Z < W, W, Z)", "Y = R", "Y = R + where(and(I == 77, and(X == Z, Z == W)), 1, 0)", false},
 	{"one value and three signs", "program p(I: u8[5], X: f32[5], Z: f32[5], W: f32[5]) -> (Y) { A = sqrt(X * X)  B = sqrt(Z * Z)  C = sqrt(W * W)", "Y = A + B + C", "Y = A + B + C + where(I == 77, 1, 0) * (A - X) * (B - Z) * (C - W)", false},
@@ -57,6 +74,22 @@ func butOne(value int) string {
 		}
 	}
 	return strings.Join(factors, " * ")
+}
+
+// tileIndices compute an index from entries of tiles, of a program that adds 1 to the first of all.
+var tileIndices = []string{
+	"Y = kernel k(X, T, I) grid(a: 8 by 2) { store Y(a=0) = load(X, a=0) + 0 * gather(load(T), slice(load(I, a=0), axis=0, start=0, end=1) + 1) }",
+	"J = kernel k(I) grid(a: 8 by 2) { store J(a=0) = slice(load(I, a=0), axis=0, start=0, end=1) + 1 }  Y = X + 0 * sum(gather(T, J))",
+}
+
+func TestTileIndices(t *testing.T) {
+	head := "(X: f32[8], T: f32[4], I: i32[8]) -> (Y) { "
+	a := "program p" + head + "Y = X + 0 * gather(T, slice(I, axis=0, start=0, end=1) + 1) }"
+	for _, body := range tileIndices {
+		if r := verifyTexts(t, a, "ugraph p for p"+head+body+" }", 2); r.Equal {
+			t.Errorf("accepted: %s", body)
+		}
+	}
 }
 
 func TestDrawnPairs(t *testing.T) {

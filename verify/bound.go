@@ -152,7 +152,7 @@ func (c *check) bound(in *instance, st setting) (*bound, error) {
 		}
 	}
 	if st.model == field.H {
-		b.cells *= cellOfOrder(a.s.Compared())
+		b.cells *= cellOfOrder(int(st.levels))
 	}
 	b.degree = dx + dz
 	b.argDegree = 2 * int64(a.argDegree)

@@ -258,8 +258,14 @@ func (c *check) ways() []way {
 }
 
 // levels is the number of ranks that model H draws from for n compared elements: n, which reaches each
-// weak order with probability at least n^−n, and by that the tests are counted.
+// weak order with probability at least n^−n, and by that the tests are counted. What is compared depends on the
+// order, where one comparison selects an operand of another: n is the most that some draws compare, and no test may
+// compare more. If some order compared more, the tests would meet one that does: up to the comparison that brings the
+// element after the n-th it is an order of n elements.
 func (c *check) levels(n int) uint64 { return uint64(max(1, n)) }
+
+// orderDraws is how often the compared elements are counted.
+const orderDraws = 16
 
 // maxRoots bounds the components of arguments of algebraic square roots: a draw is good with
 // probability 2^-maxRoots.
@@ -402,7 +408,13 @@ func (c *check) tryInstance(r reading, w way, opaque bool) (*mismatch, error) {
 		defer func() { c.assignment = -1 }()
 	}
 	instances := []*instance{in}
-	if r.model == field.Q {
+	switch {
+	case r.model == field.H:
+		// The smaller instance has what one output entry sees, of which the orders are counted.
+		if first = 0; small != in {
+			instances = []*instance{small, in}
+		}
+	case r.model == field.Q:
 		// A draw is kept where all orders are transitive; the probability of given signs among such draws is
 		// that of the smaller instance, for which the bound counts all that is compared.
 		first, instances = 0, []*instance{small, in}
@@ -417,6 +429,9 @@ func (c *check) tryInstance(r reading, w way, opaque bool) (*mismatch, error) {
 			}
 			if m, err := c.compare(ev); m != nil || err != nil {
 				return m, err
+			}
+			if n := ev.space.Compared(); one == small && r.model == field.H && c.levels(n) > st.levels {
+				return nil, &errUndecided{fmt.Sprintf("some orders compare more than the %d elements that the tests were counted for", st.levels)}
 			}
 		}
 	}
@@ -437,13 +452,19 @@ func (c *check) tryInstance(r reading, w way, opaque bool) (*mismatch, error) {
 func (c *check) depth(s *sizing, in *instance, st *setting) error {
 	assignments := []int{-1}
 	if s.masked >= 0 {
-		assignments = []int{bothLabels, allOnes, 0}
+		if assignments = []int{bothLabels, allOnes, 0}; s.maskedBits > 0 {
+			assignments = []int{(s.columnPatterns() - 1) / 3, s.columnPatterns() - 1, 0}
+		}
 	}
 	defer func() { c.assignment = -1 }()
+	draws := 1
+	if st.model == field.H {
+		draws = orderDraws
+	}
 	st.levels = 1
-	for i := 0; i < len(assignments); {
-		c.assignment = assignments[i]
-		a, _, err := c.runAnalysis(in, *st, 0, -1, 0, false, nil)
+	for i := 0; i < len(assignments)*draws; {
+		c.assignment = assignments[i%len(assignments)]
+		a, _, err := c.runAnalysis(in, *st, 0, -1, i/len(assignments), false, nil)
 		var un *field.Unsupported
 		if errors.As(err, &un) && st.comps < field.MaxComponents {
 			st.comps++

@@ -1,7 +1,9 @@
 package verify
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/morgana-ml/morgana/ugraph"
 )
@@ -65,12 +67,14 @@ func (s *sizing) combined(o cutOwner, parts int) []int {
 }
 
 // boundaries are the bound divisions of an axis and of the parts of it: reshapes, splits, joints and
-// bound cuts. Loops count where induction does not prove them.
-func (s *sizing) boundaries(r int, size []int, loops bool, owners map[int]cutOwner, depth int) []boundary {
+// bound cuts. Loops count where induction does not prove them. above are the axes that this one is a part of: one whole
+// tile of an axis is the axis itself.
+func (s *sizing) boundaries(r int, size []int, loops bool, owners map[int]cutOwner, above []int) []boundary {
 	var out []boundary
-	if depth > 12 {
+	if slices.Contains(above, r) {
 		return out
 	}
+	above = append(slices.Clone(above), r)
 	for i := range s.rels {
 		rel := &s.rels[i]
 		if s.find(rel.whole) != r {
@@ -81,7 +85,7 @@ func (s *sizing) boundaries(r int, size []int, loops bool, owners map[int]cutOwn
 			bound = rel.stacked || o.grid < 0 && loops || o.grid >= 0 && s.boundGrid(o)
 		}
 		if rel.kind == total {
-			out = append(out, s.joints(rel, size, loops, owners, depth)...)
+			out = append(out, s.joints(rel, size, loops, owners, above)...)
 			continue
 		}
 		parts := rel.parts
@@ -90,7 +94,7 @@ func (s *sizing) boundaries(r int, size []int, loops bool, owners map[int]cutOwn
 		}
 		after, here := ugraph.D(1), 1
 		for k := len(parts) - 1; k >= 0; k-- {
-			for _, b := range s.boundaries(s.find(parts[k]), size, loops, owners, depth+1) {
+			for _, b := range s.boundaries(s.find(parts[k]), size, loops, owners, above) {
 				out = append(out, boundary{b.real.Mul(after), b.here * here, b.odd})
 			}
 			after, here = after.Mul(s.real[parts[k]]), here*size[s.find(parts[k])]
@@ -99,11 +103,14 @@ func (s *sizing) boundaries(r int, size []int, loops bool, owners map[int]cutOwn
 			}
 		}
 	}
-	return out
+	slices.SortFunc(out, func(a, b boundary) int {
+		return cmp.Or(cmp.Compare(a.here, b.here), cmp.Compare(a.real.String(), b.real.String()), cmp.Compare(a.odd, b.odd))
+	})
+	return slices.Compact(out)
 }
 
 // joints are the boundaries of an axis that a split or concat divides.
-func (s *sizing) joints(rel *relation, size []int, loops bool, owners map[int]cutOwner, depth int) []boundary {
+func (s *sizing) joints(rel *relation, size []int, loops bool, owners map[int]cutOwner, above []int) []boundary {
 	first := s.find(rel.parts[0])
 	b := boundary{real: s.real[rel.parts[0]], here: size[first]}
 	for _, p := range rel.parts {
@@ -115,7 +122,7 @@ func (s *sizing) joints(rel *relation, size []int, loops bool, owners map[int]cu
 		b.odd = fmt.Sprint(first) + b.odd
 		return []boundary{b}
 	}
-	return append(s.boundaries(first, size, loops, owners, depth+1), b)
+	return append(s.boundaries(first, size, loops, owners, above), b)
 }
 
 // faithful checks that the bound divisions of every axis stand to each other as at the real size: those
@@ -133,7 +140,7 @@ func (s *sizing) faithful(size []int, loops bool) error {
 			continue
 		}
 		done[r] = true
-		bs := append(s.boundaries(r, size, loops, owners, 0), boundary{real: ugraph.D(1), here: 1}) // positions are parts, too
+		bs := append(s.boundaries(r, size, loops, owners, nil), boundary{real: ugraph.D(1), here: 1}) // positions are parts, too
 		for i, a := range bs {
 			for _, b := range bs[:i] {
 				if !apartAsReal(a, b) {

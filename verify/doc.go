@@ -154,11 +154,19 @@
 // that meets the axis is symmetric in its positions: a reshape that merges or splits it, a slice, a part, a join or a
 // selection along it tells columns apart, and then bits are counted. An index must be one that the program reads an
 // axis by that is no longer, the same entries of it (a slice that the program looks up says nothing of the others), else it
-// leaves its range in the candidate alone (lookup_range.go). An integer of 8 bits that is
-// computed with takes all its values in turn. Random values do not exhaust wider ones that are compared or computed with: a
-// difference may sit at one value of 2^32. An integer that only becomes a number is a variable of range 2^20, and the
-// error of a test is at least D/2^20 for that; of a float that is cast from it the field knows no sign and no order
+// leaves its range in the candidate alone (lookup_range.go); an index that the candidate computes is evaluated at the real
+// size, which a symbol has not. An integer of 8 bits that is
+// computed with takes all its values in turn, with as many tests for each as the other cells ask for; not where it is an
+// index, of which the rows of the instance show the first values only. Random values do not exhaust wider ones that are compared or computed with: a
+// difference may sit at one value of 2^32. An integer that only becomes a number is a variable of range R = 2^20, or 2^8, and the
+// error of a test is at least (D + m·d)/R for that: D the degree of a difference of outputs, in such integers too, and m
+// arguments of exponentials are of degree d, so that a determinant which shows them independent is of degree m·d. What is an index
+// and becomes a number has too short a range. Of a float that is cast from an integer the field knows no sign and no order
 // (ordered.go), since those of one test are not those of all values.
+//
+// Indices of an input are drawn from the rows of the shortest table in the instance. So all tables that it indexes have as many
+// rows there, but for those whose real extent is more than all entries of it may reach by another lookup of the program: else rows that the
+// program accepts would never be looked up, where only a part of the input indexes the short table, or one table has its real size.
 //
 // Rows (tables.go). Three indices of a table of two rows are never different, and a term that only three different
 // rows show, (A−B)·(B−C)·(A−C), would vanish. So the axis that gather or scatter_add index has as many rows in the
@@ -210,7 +218,17 @@
 // same attention where each row has a 0, and undefined in a row that has none, for which nothing is asked.
 //
 // A mask of columns is not drawn: its three labellings, nine where a loop cuts the axis, are taken in turn, all rows alike,
-// and each has as many tests as the error of one of them asks for.
+// and each has as many tests as the error of one of them asks for. That rests on the weights: an axis of its real size has
+// none, K(K−4)(K−8) vanishes for the number K of labels in eight columns at all three, and so all 2^n labellings are taken, n ≤ 10.
+//
+// Orders (model H; decide.go). A test draws ranks for what is compared, n elements from n ranks. Which these are depends on the
+// order, where a comparison selects what another one compares. So n is the most of some draws, and a test in which more
+// than n are compared refuses the pair. Let an order compare more. Up to the comparison that brings the next element after the
+// n-th or an earlier one it is an order of n elements at most, and a draw meets it, and whatever bits go with it, with the probability that
+// the tests were counted by. So they would have shown it.
+//
+// What a comparison, a cast or a selection decides has no value where its operands have none. So entries that are integers
+// or truth values are compared under the same conditions as numbers (domain.go): exp(log(Z)) < X is not Z < X.
 //
 // Order by squares (model Q; square.go, field/max.go). The last reading, for maxima that are outputs: a < b iff b − a is
 // a square modulo p, where −1 is none and 2, 3, …, 31 are. It knows that max(2x) = 2·max(x), max(x + c) = max(x) + c and

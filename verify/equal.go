@@ -464,6 +464,9 @@ func (c *check) compare(ev *evaluation) (*mismatch, error) {
 			case a.i != nil:
 				defined++
 				if a.i[k] == b.i[k] {
+					if err := c.defined(ev, i, k, 0, 0); err != nil { // what was compared, cast or found
+						return nil, err
+					}
 					continue
 				}
 				wa, wb = a.i[k], b.i[k]
@@ -492,9 +495,8 @@ func (c *check) compare(ev *evaluation) (*mismatch, error) {
 				idx = index(ev.places[i][k], c.realShape(c.a, c.a.Outputs[i].Value))
 			}
 			name := c.a.Outputs[i].Name
-			m := &mismatch{w: Witness{name, idx, wa, wb}, what: fmt.Sprintf("output %s differs at %v", name, idx), proof: true}
+			m := &mismatch{w: Witness{name, idx, wa, wb}, what: fmt.Sprintf("output %s differs at %v", name, idx), proof: !ev.space.Lossy}
 			if a.f != nil {
-				m.proof = !ev.space.Lossy
 				m.tagged = a.f[k].IsTag() || b.f[k].IsTag()
 			}
 			return m, nil

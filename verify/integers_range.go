@@ -23,7 +23,10 @@ func (c *check) integerRange(in *instance, i int) (lo, hi int64) {
 	case dt.Size() == 1 && !use.index && c.opaque == nil:
 		return int64(dt.Min()), int64(dt.Max()) + 1
 	case use.index:
-		return 0, max(1, min(use.limit, int64(dt.Max())))
+		if float64(use.limit) > dt.Max() { // the other way round, the greatest i64 would overflow
+			return 0, int64(dt.Max())
+		}
+		return 0, max(1, use.limit)
 	case use.computed && c.opaque == nil:
 		return -8, 8
 	}

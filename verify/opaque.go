@@ -32,22 +32,7 @@ type opaqueInts struct {
 	bits  float64                 // of the assignments of opaque values that decide, as log2
 	seen  map[string]bool         // signatures that are counted
 
-	extents   map[string][]ugraph.Dim // by signature of an index: of the axes that the program reads by it
-	candidate bool                    // its operators are looked at
-}
-
-// accepted tells whether the program, too, reads an axis that is no longer by the same index: else it may leave
-// the range in the candidate alone.
-func (o *opaqueInts) accepted(index string, extent ugraph.Dim) bool {
-	if !o.candidate {
-		o.extents[index] = append(o.extents[index], extent)
-		return true
-	}
-	n, number := extent.Const()
-	return slices.ContainsFunc(o.extents[index], func(d ugraph.Dim) bool {
-		m, ok := d.Const()
-		return d == extent || ok && number && m <= n
-	})
+	alike map[*ugraph.Node]bool // lookups of the program, and those of the candidate whose index it reads an axis by that is no longer
 }
 
 // errIntegers reports integers that random values do not exhaust.
@@ -58,9 +43,11 @@ func (e *errIntegers) Error() string { return "not verifiable: " + e.what }
 // findOpaque makes the integer operators of both graphs opaque functions. count is the number of positions of an
 // axis that one output entry sees.
 func (c *check) findOpaque(count func(g *ugraph.Graph, v ugraph.ValueID, ax int) float64) (*opaqueInts, error) {
-	o := &opaqueInts{names: map[*ugraph.Node]string{}, rows: map[*ugraph.Node]bool{}, seen: map[string]bool{}, extents: map[string][]ugraph.Dim{}}
+	o := &opaqueInts{names: map[*ugraph.Node]string{}, rows: map[*ugraph.Node]bool{}, seen: map[string]bool{}, alike: map[*ugraph.Node]bool{}}
 	for side, g := range []*ugraph.Graph{c.a, c.b} {
-		o.candidate = side == 1
+		for _, k := range c.lookups(side) {
+			o.alike[k.node] = side == 0 || c.alike(&k)
+		}
 		kinds := make([]dataKind, len(g.Inputs))
 		sigs := make([]string, len(g.Inputs))
 		for k, in := range g.Inputs {
@@ -68,7 +55,7 @@ func (c *check) findOpaque(count func(g *ugraph.Graph, v ugraph.ValueID, ax int)
 				kinds[k] = moved
 			}
 			sigs[k] = inputName(k)
-			if o.candidate {
+			if side == 1 {
 				sigs[k] = inputName(c.m.inputs[k])
 			}
 		}
@@ -127,8 +114,8 @@ func (o *opaqueInts) follow(g *ugraph.Graph, inputs []dataKind, sigs []string, c
 		if (n.Op == ugraph.OpGather || n.Op == ugraph.OpScatterAdd) && args[1] == drawn {
 			o.rows[n] = true
 			ax, _ := ugraph.NormalAxis(n.Attrs.Int("axis", 0), g.Value(n.Args[0]).Rank())
-			if extent := g.Value(n.Args[0]).Shape[ax]; !o.accepted(sig[n.Args[1]], extent) {
-				return nil, &errIntegers{fmt.Sprintf("%s: the candidate computes an index of an axis of extent %s in a way that the program does not; whether it stays in range wherever the program's indices do is not decided", n.Op, extent)}
+			if !o.alike[n] {
+				return nil, &errIntegers{fmt.Sprintf("%s: the candidate computes an index of an axis of extent %s in a way that the program does not; whether it stays in range wherever the program's indices do is not decided", n.Op, g.Value(n.Args[0]).Shape[ax])}
 			}
 			if o.seen["rows "+sig[n.Args[1]]] {
 				continue
