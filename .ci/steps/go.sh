@@ -42,7 +42,7 @@ run_race() {
 
 # What the tests do a part of by default. All tests of these packages run again: a list of names would miss some.
 run_full_tables() {
-	MORGANA_FULL=1 go test -timeout 44m $(packages_with MORGANA_FULL)
+	MORGANA_FULL=1 go test -timeout 58m $(packages_with MORGANA_FULL)
 }
 
 # Each fuzz target for 20 seconds, from its committed corpus; --full: for a minute. Minimizing an input that
