@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/morgana-ml/morgana/search/cost"
@@ -97,9 +98,9 @@ type Choice struct {
 	Cost        *cost.Report  // at the first tuning size, where it is measured
 	PredictedUS float64       // what candidates are ordered by: the geometric mean over the tuning sizes
 	MeasuredUS  float64       // 0: not measured
-	Executed    bool
-	FloatError  float64 // largest relative error of the executed instance against float64
-	Derivation  string  // which laws lead from the program to it
+	Executed    bool          // ran on a small ragged instance and agreed with float64
+	FloatError  float64       // largest relative error of the executed instance against float64
+	Derivation  string        // which laws lead from the program to it
 	Equal       *verify.Result
 	Stable      *verify.Stability
 
@@ -180,7 +181,7 @@ func Optimize(ctx context.Context, program *ugraph.Graph, row target.Row, m Meas
 	if err != nil {
 		return nil, err
 	}
-	r.Baseline = &Choice{Graph: program, Lowered: program, Cost: base, Executed: true}
+	r.Baseline = &Choice{Graph: program, Lowered: program, Cost: base}
 	if r.Baseline.PredictedUS, err = s.price(program); err != nil {
 		return nil, err
 	}
@@ -207,8 +208,33 @@ func Optimize(ctx context.Context, program *ugraph.Graph, row target.Row, m Meas
 	if r.Best == r.Baseline && r.Reason == "" {
 		r.Reason = s.whyBaseline()
 	}
+	if r.Best == r.Baseline {
+		s.executeProgram(ctx)
+	}
 	r.Seconds = time.Since(start).Seconds()
 	return r, nil
+}
+
+// executeProgram runs the program itself as a candidate is run, and records that it did; where that fails the
+// reason says so, and Executed stays false. An interrupted search does not wait for it.
+func (s *state) executeProgram(ctx context.Context) {
+	if s.m == nil || ctx.Err() != nil {
+		return
+	}
+	base := s.r.Baseline
+	failed := guarded(func() string {
+		var err error
+		if base.FloatError, err = s.m.Execute(ctx, base.Lowered); err != nil {
+			return err.Error()
+		}
+		return ""
+	})
+	switch {
+	case failed == "":
+		base.Executed = true
+	case ctx.Err() == nil && !strings.Contains(s.r.Reason, failed): // no candidate passed for the same reason
+		s.r.Reason += "; run on seeded inputs: " + failed
+	}
 }
 
 // state is a search under way.

@@ -96,13 +96,15 @@ func restore(ctx context.Context, data []byte, program *ugraph.Graph, row target
 		return nil, err
 	}
 	r := &search.Result{Program: program, Row: row, Env: env, Stop: "exhausted", FromStore: true, Near: e.Near, Stats: e.Stats, Rejections: e.Rejections, Reason: e.Reason,
-		Baseline: &search.Choice{Graph: program, Lowered: program, Cost: base, PredictedUS: e.Baseline, MeasuredUS: e.Measured[1], Executed: true}}
+		Baseline: &search.Choice{Graph: program, Lowered: program, Cost: base, PredictedUS: e.Baseline, MeasuredUS: e.Measured[1]}}
 	f := &found{Result: r, bestUS: e.KernelsUS[0], baselineUS: e.KernelsUS[1]}
 	if len(f.baselineUS) != len(base.Kernels) {
 		f.baselineUS = nil
 	}
 	if e.Graph == "" {
 		r.Best = r.Baseline
+		r.Baseline.FloatError, err = m.Execute(ctx, program)
+		r.Baseline.Executed = err == nil // the reason that was kept says why not
 		return f, nil
 	}
 	best, err := check(ctx, e.Graph, e.Lowered, program, env, row, m, opt)
