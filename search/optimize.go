@@ -176,7 +176,7 @@ func Optimize(ctx context.Context, program *ugraph.Graph, row target.Row, m Meas
 	}
 	all := Sizes(program, opt.Dims)
 	r := &Result{Program: program, Row: row, Env: all[0], Stop: "exhausted"}
-	s := &state{r: r, opt: opt, m: m, lower: lower, row: row, envs: all, spare: opt.spare()}
+	s := &state{start: start, r: r, opt: opt, m: m, lower: lower, row: row, envs: all, spare: opt.spare()}
 	base, err := cost.Graph(program, all[0], &row)
 	if err != nil {
 		return nil, err
@@ -239,6 +239,7 @@ func (s *state) executeProgram(ctx context.Context) {
 
 // state is a search under way.
 type state struct {
+	start time.Time
 	r     *Result
 	opt   Options
 	m     Measurer
@@ -271,6 +272,7 @@ func (s *state) report(stage string, done, of int) {
 // soFar copies the result with what a later stage writes to.
 func (s *state) soFar() Result {
 	r, base := *s.r, *s.r.Baseline
+	r.Seconds = time.Since(s.start).Seconds()
 	r.Baseline, r.Best = &base, &base
 	if s.r.Best != s.r.Baseline {
 		best := *s.r.Best

@@ -31,6 +31,16 @@ func TestBudgetAndInterruption(t *testing.T) {
 	if r.Stop != "budget" || r.Best != r.Baseline || r.Reason == "" {
 		t.Errorf("stop %q, reason %q", r.Stop, r.Reason)
 	}
+	last := 0.0
+	optimize(t, g, Options{Budget: time.Millisecond, Progress: func(e Event) {
+		if e.SoFar.Seconds < last {
+			t.Errorf("%s: %v s so far, after %v s", e.Stage, e.SoFar.Seconds, last)
+		}
+		last = e.SoFar.Seconds
+	}})
+	if last == 0 {
+		t.Error("no event says how long the search has run")
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	r, err := Optimize(ctx, g, testRow(t), nil, lowered, Options{Seed: 1})

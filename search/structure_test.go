@@ -127,7 +127,7 @@ func dividesBeforeProduct(body *ugraph.Graph) bool {
 	divided := make([]bool, len(body.Values))
 	for i := range body.Nodes {
 		n := &body.Nodes[i]
-		d := n.Op == ugraph.OpDiv
+		d := n.Op == ugraph.OpDiv || n.Op == ugraph.OpReciprocal // kernels divide by either
 		for _, a := range n.Args {
 			if divided[a] {
 				d = true

@@ -234,6 +234,7 @@ func (c *optimizeCmd) search(a *app, s subject, row target.Row, m *execute.CPU, 
 		r   *found
 		err error
 	}
+	start := time.Now()
 	got, done := await(a.ctx, func() bool { return false }, func() answer {
 		r, err := c.work(a, s, row, m, opt)
 		return answer{r, err}
@@ -242,7 +243,7 @@ func (c *optimizeCmd) search(a *app, s subject, row target.Row, m *execute.CPU, 
 		return got.r, got.err
 	}
 	if r := bar.soFar(); r != nil {
-		r.Stop = "interrupted"
+		r.Stop, r.Seconds = "interrupted", time.Since(start).Seconds() // the last event may be long ago
 		if r.Best == r.Baseline {
 			r.Reason = "the search was ended before a candidate was verified"
 		}
