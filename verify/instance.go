@@ -472,36 +472,6 @@ func (s *sizing) node(g *ugraph.Graph, n *ugraph.Node) {
 	}
 }
 
-// sameDivisions unites the parts of one axis that two reshapes, or the groups of an attention's heads, divide
-// by the same extents: position p of the axis has one place in both.
-func (s *sizing) sameDivisions() {
-	cuts := s.owners()
-	for changed := true; changed; {
-		changed = false
-		for i := range s.rels {
-			a := &s.rels[i]
-			if _, cut := cuts[a.parts[0]]; cut || a.kind != product || a.stacked {
-				continue
-			}
-			for j := range i {
-				b := &s.rels[j]
-				if _, cut := cuts[b.parts[0]]; cut || b.kind != product || b.stacked || len(a.parts) != len(b.parts) || s.find(a.whole) != s.find(b.whole) {
-					continue
-				}
-				if !slices.EqualFunc(a.parts, b.parts, func(p, q int) bool { return s.real[p] == s.real[q] }) {
-					continue
-				}
-				for k, p := range a.parts {
-					if q := b.parts[k]; s.find(p) != s.find(q) {
-						s.union(p, q)
-						changed = true
-					}
-				}
-			}
-		}
-	}
-}
-
 func slots(first int, run [2]int) []int {
 	var out []int
 	for i := run[0]; i < run[1]; i++ {
