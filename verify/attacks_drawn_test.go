@@ -76,18 +76,24 @@ func butOne(value int) string {
 	return strings.Join(factors, " * ")
 }
 
-// tileIndices compute an index from entries of tiles, of a program that adds 1 to the first of all.
-var tileIndices = []string{
-	"Y = kernel k(X, T, I) grid(a: 8 by 2) { store Y(a=0) = load(X, a=0) + 0 * gather(load(T), slice(load(I, a=0), axis=0, start=0, end=1) + 1) }",
-	"J = kernel k(I) grid(a: 8 by 2) { store J(a=0) = slice(load(I, a=0), axis=0, start=0, end=1) + 1 }  Y = X + 0 * sum(gather(T, J))",
+// tileIndices compute an index in tiles; of all entries, of the first alone.
+var tileIndices = []struct {
+	name, program, kernels string
+	equal                  bool
+}{
+	{"the first of every tile", "Y = X + 0 * gather(T, slice(I, axis=0, start=0, end=1) + 1)", "Y = kernel k(X, T, I) grid(a: 8 by 2) { store Y(a=0) = load(X, a=0) + 0 * gather(load(T), slice(load(I, a=0), axis=0, start=0, end=1) + 1) }", false},
+	{"the first of every tile, stored", "Y = X + 0 * gather(T, slice(I, axis=0, start=0, end=1) + 1)", "J = kernel k(I) grid(a: 8 by 2) { store J(a=0) = slice(load(I, a=0), axis=0, start=0, end=1) + 1 }  Y = X + 0 * sum(gather(T, J))", false},
+	{"all, tile by tile", "Y = X + gather(T, I + 1)", "J = kernel k(I) grid(a: 8 by 3) { store J(a=0) = load(I, a=0) + 1 }  Y = gather(T, J) + X", true},
+	{"all, trip by trip", "Y = X + gather(T, I + 1)", "J = kernel k(I) loop(a: 8 by 3) { store J(loop=0) = load(I, loop=0) + 1 }  Y = gather(T, J) + X", true},
+	{"all, the tiles summed", "Y = X + 0 * gather(T, I + 1)", "J = kernel k(I) grid(a: 8 by 2) { store J(reduce=sum) = load(I, a=0) + 1 }  Y = X + 0 * sum(gather(T, J), axis=0, keepdims=true)", false},
+	{"all, stacked as often as there are blocks", "Y = X + 0 * gather(T, I + 1)", "J = kernel k(I) grid(a: 8 by 4) { store J(a=0) = load(I) + 1 + 1 }  Y = X + 0 * sum(gather(T, J), axis=0, keepdims=true)", false},
 }
 
 func TestTileIndices(t *testing.T) {
 	head := "(X: f32[8], T: f32[4], I: i32[8]) -> (Y) { "
-	a := "program p" + head + "Y = X + 0 * gather(T, slice(I, axis=0, start=0, end=1) + 1) }"
-	for _, body := range tileIndices {
-		if r := verifyTexts(t, a, "ugraph p for p"+head+body+" }", 2); r.Equal {
-			t.Errorf("accepted: %s", body)
+	for _, p := range tileIndices {
+		if r := verifyTexts(t, "program p"+head+p.program+" }", "ugraph p for p"+head+p.kernels+" }", 2); r.Equal != p.equal {
+			t.Errorf("%s: equal = %v: %s", p.name, r.Equal, r.Reason)
 		}
 	}
 }

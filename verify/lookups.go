@@ -91,9 +91,10 @@ func follow(g *ugraph.Graph, in origins, found *[]lookup) origins {
 				case g.Level != ugraph.KernelLevel:
 				case slices.ContainsFunc(inner.from[k], func(x indexSource) bool { return x.v < 0 }) || store != nil && store.Reduce != "":
 					// What blocks compute lies in memory behind them.
-					o.from[r], o.alike[r] = []indexSource{{input: -1, g: g, v: r, sig: o.sig[r]}}, false
+					o.from[r] = []indexSource{{input: -1, g: g, v: r, sig: o.sig[r]}}
+					fallthrough
 				default:
-					o.alike[r] = false // stored in an order that the spelling does not tell
+					o.alike[r] = inner.alike[k] && putBack(n.Body, k)
 				}
 			}
 			continue
@@ -122,6 +123,28 @@ func follow(g *ugraph.Graph, in origins, found *[]lookup) origins {
 		}
 	}
 	return o.of(outputValues(g))
+}
+
+// putBack tells whether a block graph stores the tiles of an output where they were cut from. The order of others is not
+// spelled.
+func putBack(body *ugraph.Graph, k int) bool {
+	o := body.Outputs[k]
+	if o.Store.Reduce != "" {
+		return false
+	}
+	t := body.Value(o.Value)
+	for ax := range t.Shape {
+		cut := t.Cut(ax)
+		if cut.Grid > 0 && o.Store.Grid[cut.Grid-1] != ax || cut.Loop != (o.Store.Loop == ax) {
+			return false
+		}
+	}
+	for gi, ax := range o.Store.Grid {
+		if ax >= 0 && t.Cut(ax).Grid != gi+1 {
+			return false // stacked
+		}
+	}
+	return true
 }
 
 // takesPart are the operators that leave entries of their first operand out.
