@@ -249,13 +249,22 @@ func (s *state) verifyOne(ctx context.Context, c candidate, jobs int) verdict {
 	if out.Cost, err = cost.Graph(out.Lowered, s.envs[0], &s.row); err != nil {
 		return verdict{reason: err.Error()}
 	}
-	if s.m != nil {
-		if out.FloatError, err = s.m.Execute(ctx, out.Lowered); err != nil {
-			return verdict{reason: "run on seeded inputs: " + err.Error()}
-		}
-		out.Executed = true
+	if err := s.execute(ctx, out); err != nil {
+		return verdict{reason: err.Error()}
 	}
 	return verdict{choice: out}
+}
+
+// execute runs a graph's kernels, where there is a device, and records that they agree with float64.
+func (s *state) execute(ctx context.Context, c *Choice) (err error) {
+	if s.m == nil {
+		return nil
+	}
+	if c.FloatError, err = s.m.Execute(ctx, c.Lowered); err != nil {
+		return fmt.Errorf("run on seeded inputs: %w", err)
+	}
+	c.Executed = true
+	return nil
 }
 
 // guarded is what a check says against a candidate; a check that panics cannot speak for it.

@@ -218,22 +218,17 @@ func Optimize(ctx context.Context, program *ugraph.Graph, row target.Row, m Meas
 // executeProgram runs the program itself as a candidate is run, and records that it did; where that fails the
 // reason says so, and Executed stays false. An interrupted search does not wait for it.
 func (s *state) executeProgram(ctx context.Context) {
-	if s.m == nil || ctx.Err() != nil {
+	if ctx.Err() != nil {
 		return
 	}
-	base := s.r.Baseline
 	failed := guarded(func() string {
-		var err error
-		if base.FloatError, err = s.m.Execute(ctx, base.Lowered); err != nil {
+		if err := s.execute(ctx, s.r.Baseline); err != nil {
 			return err.Error()
 		}
 		return ""
 	})
-	switch {
-	case failed == "":
-		base.Executed = true
-	case ctx.Err() == nil && !strings.Contains(s.r.Reason, failed): // no candidate passed for the same reason
-		s.r.Reason += "; run on seeded inputs: " + failed
+	if ctx.Err() == nil && !strings.Contains(s.r.Reason, failed) { // else no candidate passed for the same reason
+		s.r.Reason += "; " + failed
 	}
 }
 

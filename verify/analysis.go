@@ -21,20 +21,20 @@ type dual struct {
 // analysis evaluates graphs over duals. It lists the arguments of all exponentials.
 type analysis struct {
 	fieldAlgebra
-	comp int    // the component of exponents
-	tape *tape  // nil: derivatives are not asked for
-	args []dual // distinct arguments of exponentials
+	comp  int              // the component of exponents
+	tape  *tape            // nil: derivatives are not asked for
+	args  []dual           // distinct arguments of exponentials
+	seen  map[uint64]bool  // their keys
+	fresh map[uint64]int32 // variables' entries of the tape
+	block int              // the input whose degrees are counted, maxima with it; −1: none
+	dir   field.Key        // of the directions of derivatives
+	over  bool
+	lower *exponents     // the exponents one level lower: how inner exponentials depend on each other; nil: none
+	inner map[uint64]int // residue of an inner exponent → its number in lower
+	basis map[int]int32  // number of a basis exponent of lower → its entry of the tape
+	most  int            // more exponents than these make the bound void: the evaluation stops; 0: no limit
 
-	argDegree int32            // the greatest degree of an argument's numerator and denominator together
-	seen      map[uint64]bool  // their keys
-	fresh     map[uint64]int32 // variables' entries of the tape
-	block     int              // the input whose degrees are counted, maxima with it; −1: none
-	dir       field.Key        // of the directions of derivatives
-	over      bool
-	lower     *exponents     // the exponents one level lower: how inner exponentials depend on each other; nil: none
-	inner     map[uint64]int // residue of an inner exponent → its number in lower
-	basis     map[int]int32  // number of a basis exponent of lower → its entry of the tape
-	most      int            // more exponents than these make the bound void: the evaluation stops; 0: no limit
+	argDegree int32 // the greatest degree of an argument's numerator and denominator together
 
 	hashed  map[uint64]bool // what was hashed: opaque values, arguments of maxima
 	sparse  *sparse         // counts exponential monomials; nil: they are not asked for

@@ -26,10 +26,11 @@ func (c *check) leavesRange() string {
 				return c.uncovered(&b, x)
 			}
 		}
-		if c.own(&b) && len(c.b.Symbols) > 0 {
+		switch {
+		case !c.own(&b):
+		case len(c.b.Symbols) > 0:
 			return fmt.Sprintf("%s: the candidate computes an index for an axis of extent %s, and at some size of %s it may leave its range: look up what the program does", b.node.Op, b.extent(), c.b.Symbols[0].Name)
-		}
-		if c.own(&b) && !used[b.node] {
+		case !used[b.node]:
 			// A proof piece by piece does not see it.
 			return fmt.Sprintf("%s: no output of the candidate depends on it, and the index that it computes for an axis of extent %s may leave its range: remove it", b.node.Op, b.extent())
 		}
